@@ -57,3 +57,8 @@ class Settings:
     def but(self, **changes: object) -> Settings:
         """Return a copy with *changes*."""
         return dataclasses.replace(self, **changes)  # type: ignore[arg-type]  # names are checked by replace
+
+
+def store_beside(notebook: Path) -> Path:
+    """Return the folder of *notebook*'s store when nothing else is said: ``climate.ipynb`` has ``climate.nbreplay``."""
+    return notebook.with_name((notebook.stem if notebook.suffix == ".ipynb" else notebook.name) + ".nbreplay")
