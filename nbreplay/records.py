@@ -68,12 +68,18 @@ class ValueRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileState:
-    """A file or folder as it was seen: *digest* of content (None: it was not there); *blob* if the content is kept."""
+    """A file or folder as it was seen: *digest* of content (None: it was not there); *blob* if the content is kept.
+
+    *aspect* says what was looked at: the ``content``, the ``stat`` (kind and size), or only whether it ``exists``.
+    *mode* are a written file's permission bits (0: not known).
+    """
 
     digest: Digest | None
     size_bytes: int = 0
     folder: bool = False
     blob: BlobRef | None = None
+    aspect: str = "content"
+    mode: int = 0
 
 
 # ---------------------------------------------------------------- namespaces
@@ -223,7 +229,38 @@ class CellRun:
     task_names: dict[str, TaskCounts] = field(default_factory=dict)
     marks: tuple[str, ...] = ()
     saved_reason: str = ""
+    state: str = ""
+    reason: str = ""
     python: str = ""
+    wall_time: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellVisit:
+    """One request for one cell, under either kernel, and what came of it: what `show` and `why` read.
+
+    *boundary* is where it led to ("" if the state after it was not kept). *detail* is the long form of *reason*:
+    the lines of a source difference, the two values of a name.
+    """
+
+    session: str
+    number: int
+    kernel: str
+    boundary: str
+    state: str
+    reason: str
+    detail: tuple[str, ...] = ()
+    cell_id: str | None = None
+    position: int | None = None
+    source: str = ""
+    run_s: float = 0.0
+    recorded_s: float | None = None
+    overhead_s: float = 0.0
+    bytes_written: int = 0
+    saved: bool | Literal["pending"] = True
+    saved_reason: str = ""
+    tasks: TaskCounts = field(default_factory=TaskCounts)
+    task_rows: tuple[str, ...] = ()
     wall_time: str = ""
 
 
