@@ -1,0 +1,238 @@
+"""What a kernel talks to: one engine for both kernels, with one policy.
+
+The kernel calls, on its main thread and never nested::
+
+    decision = engine.begin(request)      # Repeat may have served it: state and files are in place, outputs to replay
+    ...                                   # otherwise the user's code runs here
+    status = engine.finish(outcome=..., outputs=..., has_result=..., stop=...)
+
+Nothing here may fail the user's cell: trouble with the store ends in ``saved: false`` and a reason.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nbreplay.config import Settings
+from nbreplay.fingerprint import cell_fingerprint
+from nbreplay.namespace import cell_names
+from nbreplay.records import CellVisit, OutputMessage
+from nbreplay.replay import serve
+from nbreplay.replay.commands import Commands
+from nbreplay.replay.explain import Reason, why_it_runs
+from nbreplay.replay.match import Difference
+from nbreplay.replay.request import CellRequest, CellStatus, Decision, Outcome, Policy, Served
+from nbreplay.replay.running import Running, record_outside
+from nbreplay.replay.session import Session
+from nbreplay.replay.start import FileCell, boundary_before_first, file_cells
+
+logger = logging.getLogger(__name__)
+
+ALWAYS, SKIP = "nbreplay-always", "nbreplay-skip"
+
+
+class Engine:
+    """Records cell runs and, under Repeat, lets recorded ones stand in for running.
+
+    Parameters
+    ----------
+    shell_ns : dict
+        The user's namespace, live; it is never replaced.
+    policy : Policy
+        Audit or Repeat.
+    store_path : Path
+        Folder of the store; made at the first write.
+    notebook : Path or None
+        The notebook file, where it is known: it maps cell ids to numbers.
+    root : Path
+        The notebook's folder: paths below it are kept relative.
+    settings : Settings
+    shell : InteractiveShell or None
+        For ambient state that IPython holds.
+    """
+
+    def __init__(
+        self,
+        *,
+        shell_ns: dict[str, Any],
+        policy: Policy,
+        store_path: Path,
+        notebook: Path | None,
+        root: Path,
+        settings: Settings,
+        shell: object = None,
+    ) -> None:
+        self.session = Session(
+            shell_ns=shell_ns, policy=policy, store_path=store_path, root=root, settings=settings, shell=shell
+        )
+        self.notebook = notebook
+        self.enabled = True
+        self.visits: list[CellVisit] = []
+        self.commands = Commands(self)
+        self._running: Running | None = None
+        self._served: tuple[CellRequest, Served, float] | None = None
+        self._started = False
+        self._undisturbed = True
+        """Whether every cell so far was served, or none ran: what comes next sees what it saw when recorded."""
+
+    # ------------------------------------------------------------ a cell
+
+    def begin(self, request: CellRequest) -> Decision:
+        """Decide on *request*, and make ready what it needs: served, or ready to run."""
+        began = time.perf_counter()
+        session = self.session
+        self.settle()
+        if not self.enabled:
+            return Decision(serve=None, reason="off")
+        record_outside(session)
+        code = cell_fingerprint(request.source)
+        position = request.position or self._position(request.cell_id)
+        if not self._started:
+            self._started = True
+            if session.policy.serves:
+                self._start(code, request, position)
+        reason = Reason("audit runs everything")
+        blocked: Difference | None = None
+        if session.policy.serves:
+            if ALWAYS in request.tags:
+                reason = Reason(f"tagged {ALWAYS}")
+            elif SKIP not in request.tags:
+                found = serve.find(session, code, undisturbed=self._undisturbed)
+                if found.run is not None:
+                    served = serve.apply(session, found.run, request)
+                    if served is not None:
+                        self._served = (request, served, began)
+                        return Decision(serve=served, reason=found.reason)
+                blocked = found.blocked
+                reason = why_it_runs(
+                    code,
+                    request.source,
+                    cell_id=request.cell_id,
+                    position=position,
+                    lineage=session.lineage,
+                    present=session.now,
+                )
+                if found.reason:
+                    reason = Reason(found.reason)
+        self._undisturbed = False
+        names = cell_names(request.transformed, session.tracker.states)
+        self._running = Running(session, request, code, position, names, reason, blocked is not None, began)
+        return Decision(serve=None, reason=reason.text)
+
+    def finish(
+        self, *, outcome: Outcome, outputs: list[OutputMessage], has_result: bool, stop: Callable[[], bool]
+    ) -> CellStatus:
+        """Record what *begin* started, and say what became of it."""
+        if self._served is not None:
+            request, served, began = self._served
+            self._served = None
+            status = self._finish_served(request, served, began)
+        elif self._running is not None:
+            running, self._running = self._running, None
+            status = running.finish(
+                outcome, outputs, has_result=has_result, skip=SKIP in running.request.tags, stop=stop
+            )
+            request = running.request
+        else:
+            return CellStatus(state="executed", reason="recording is off", saved=False, saved_reason="off")
+        self._visit(request, status)
+        return status
+
+    def touch(self, reason: str) -> None:
+        """Something else than a recorded cell ran: any name may have changed. Callable from any thread."""
+        self.session.tracker.mark_touched(reason)
+
+    # ------------------------------------------------------------ helpers
+
+    def _start(self, code: Any, request: CellRequest, position: int | None) -> None:
+        session = self.session
+        boundary = boundary_before_first(
+            code, cell_id=request.cell_id, position=position, cells=self.cells(), lineage=session.lineage
+        )
+        if boundary is None or not session.lineage.trusted(boundary):
+            return
+        with contextlib.suppress(LookupError):  # a run on the way was forgotten: start empty
+            session.tracker.restore(session.manifest(boundary))
+            session.boundary = boundary
+
+    def _finish_served(self, request: CellRequest, served: Served, began: float) -> CellStatus:
+        overhead_s = time.perf_counter() - began
+        run = served.run
+        nondeterministic = "nondeterministic: " + ", ".join(run.marks) if run.marks else "its inputs hold"
+        saved_reason = serve.record(self.session, request, run, self._position(request.cell_id))
+        return CellStatus(
+            state="restored",
+            reason=nondeterministic,
+            index=request.position or self._position(request.cell_id) or run.position,
+            cell_id=request.cell_id,
+            recorded_s=run.run_s,
+            overhead_s=overhead_s,
+            saved=not saved_reason,
+            saved_reason=saved_reason,
+        )
+
+    def _visit(self, request: CellRequest, status: CellStatus) -> None:
+        session = self.session
+        visit = CellVisit(
+            session=session.run,
+            number=len(self.visits) + 1,
+            kernel=session.policy.value,
+            boundary=session.boundary or "",
+            state=status.state,
+            reason=status.reason,
+            detail=status.detail,
+            cell_id=request.cell_id,
+            position=status.index,
+            source=request.source,
+            run_s=status.run_s,
+            recorded_s=status.recorded_s,
+            overhead_s=status.overhead_s,
+            bytes_written=status.bytes_written,
+            saved=status.saved,
+            saved_reason=status.saved_reason,
+            tasks=status.tasks,
+            task_rows=status.task_rows,
+            wall_time=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        )
+        self.visits.append(visit)
+        session.committer.visit(visit)
+
+    def settle(self) -> None:
+        """Wait for the write behind the last reply; the next status of that cell tells how it ended."""
+        committed = self.session.committer.settle()
+        if committed is None:
+            return
+        Running.settled(self.session, committed)
+        if self.visits and self.visits[-1].saved == "pending":
+            self.visits[-1] = dataclasses.replace(
+                self.visits[-1],
+                saved=committed.run is not None,
+                saved_reason=committed.reason,
+                bytes_written=committed.bytes_written,
+                boundary=self.session.boundary or "",
+            )
+
+    def started_at_boundary(self) -> None:
+        """A restore chose where to begin: the first request is not a hint any more, and nothing disturbed the state."""
+        self._started = True
+        self._undisturbed = True
+
+    def cells(self) -> list[FileCell]:
+        """Return the code cells of the notebook file, none where it is not known."""
+        return file_cells(self.notebook)
+
+    def _position(self, cell_id: str | None) -> int | None:
+        if cell_id is None:
+            return None
+        return next((cell.number for cell in self.cells() if cell.cell_id == cell_id), None)
+
+    def close(self) -> None:
+        """Wait for the writer, then let go of everything."""
+        self.settle()
+        self.session.close()

@@ -1,0 +1,127 @@
+"""Whether a recorded run holds now: every input compared by digest, nothing loaded."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from nbreplay.digest import Digest
+from nbreplay.records import CellRun, FileState, Group, NameState
+
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+class Present(Protocol):
+    """The state that a recorded run is compared with."""
+
+    @property
+    def states(self) -> Mapping[str, NameState]:
+        """Every live user name, loaded or not."""
+
+    def group_of(self, names: Collection[str]) -> tuple[Group, ...]:
+        """Return the covariables of more than one name that hold any of *names*."""
+
+    def ambient_digests(self) -> Mapping[str, Digest]:
+        """Return the ambient state, by key."""
+
+    def changed_file(self, files: Mapping[str, FileState]) -> str | None:
+        """Return the first of *files* that is not as recorded."""
+
+    def version(self, module: str) -> str:
+        """Return the version of the distribution that *module* belongs to ("" if there is none)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first input that is not as it was: of which *kind*, its name, and both digests where there are any."""
+
+    kind: str
+    name: str
+    before: str = ""
+    after: str = ""
+
+
+def first_difference(run: CellRun, present: Present) -> Difference | None:
+    """Return what keeps *run* from holding now, or None if it holds."""
+    checks: tuple[Callable[[CellRun, Present], Difference | None], ...] = (
+        _python,
+        _names,
+        _sharing,
+        _ambient,
+        _files,
+        _packages,
+    )
+    for check in checks:
+        difference = check(run, present)
+        if difference is not None:
+            return difference
+    return None
+
+
+def _python(run: CellRun, present: Present) -> Difference | None:
+    if run.python != PYTHON:
+        return Difference("python", "Python", run.python, PYTHON)
+    return None
+
+
+def _names(run: CellRun, present: Present) -> Difference | None:
+    states = present.states
+    for name, before in run.reads.names.items():
+        state = states.get(name)
+        after = None if state is None else state.digest
+        if after != before:
+            return Difference("name", name, before or "", after or "")
+        if state is not None and state.hole is not None:
+            return Difference("hole", name, before or "", state.hole.reason)
+    if run.reads.everything:
+        for name in states:
+            if name not in run.reads.names:
+                return Difference("name", name, "", states[name].digest)
+    return None
+
+
+def _sharing(run: CellRun, present: Present) -> Difference | None:
+    """What the run changed in place, or saw under two names, must be shared now by the same names in the same way."""
+    if not run.reads.groups:
+        return None
+    now = {group.names: group.digest for group in present.group_of([n for g in run.reads.groups for n in g.names])}
+    for group in run.reads.groups:
+        if len(group.names) > 1 and now.get(group.names) != group.digest:
+            return Difference("sharing", ", ".join(group.names), group.digest, now.get(group.names, ""))
+        if len(group.names) == 1 and any(group.names[0] in names for names in now):
+            return Difference("sharing", group.names[0], "", "shared now")
+    return None
+
+
+def _ambient(run: CellRun, present: Present) -> Difference | None:
+    if not run.reads.ambient:
+        return None
+    now = present.ambient_digests()
+    for key, before in run.reads.ambient.items():
+        after = now.get(key)
+        if after != before:
+            return Difference("ambient", key, before, after or "")
+    return None
+
+
+def _files(run: CellRun, present: Present) -> Difference | None:
+    changed = present.changed_file(run.files_read)
+    if changed is not None:
+        return Difference("file", changed)
+    unkept = {path: state for path, state in run.files_written.items() if state.blob is None and state.digest}
+    changed = present.changed_file(unkept)
+    return None if changed is None else Difference("written file", changed)
+
+
+def _packages(run: CellRun, present: Present) -> Difference | None:
+    for module, before in _modules(run):
+        after = present.version(module)
+        if before != after:
+            return Difference("package", module, before, after)
+    return None
+
+
+def _modules(run: CellRun) -> Iterable[tuple[str, str]]:
+    return dict.fromkeys(module for unit in run.writes.units for module in unit.modules)

@@ -1,0 +1,268 @@
+"""A cell whose code runs: what it may see is made ready before, what it changed is found and kept after."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from nbreplay.digest import Digest, Fingerprint
+from nbreplay.files import keep
+from nbreplay.namespace import Capture, CellNames, Stopped, Touched
+from nbreplay.records import CellRun, FileState, Group, OutputMessage, Reads, TaskCounts, Writes
+from nbreplay.replay.commit import Committed
+from nbreplay.replay.explain import Reason
+from nbreplay.replay.marks import static_marks
+from nbreplay.replay.match import PYTHON
+from nbreplay.replay.request import CellRequest, CellStatus, Outcome, state_of_run
+from nbreplay.replay.serve import NEVER
+from nbreplay.replay.session import Session
+from nbreplay.tasks import CellTasks
+
+logger = logging.getLogger(__name__)
+
+OUTSIDE = Fingerprint(Digest("0" * 32))
+"""The fingerprint of what no cell announced: it is recorded, so that boundaries are whole, and never served."""
+
+
+class Running:
+    """One cell run, from just before the user's code to its record."""
+
+    def __init__(
+        self,
+        session: Session,
+        request: CellRequest,
+        code: Fingerprint,
+        position: int | None,
+        names: CellNames,
+        reason: Reason,
+        blocked: bool,
+        began: float,
+    ) -> None:
+        self.session = session
+        self.request = request
+        self.code = code
+        self.position = position
+        self.reason = reason
+        self.blocked = blocked
+        self.boundary = session.next_boundary()
+        tracker = session.tracker
+        self.touched: Touched = tracker.touched(names)
+        self.problems = tracker.bring(self.touched)
+        self.names = names
+        self.reads: Reads = tracker.reads(self.touched, names)
+        self.groups_before: tuple[Group, ...] = tracker.group_of(self.touched.names)
+        self.ambient_before = dict(tracker.ambient_digests())
+        session.cache.begin(self.boundary)
+        self._scope = session.watch.scope(session.root, threads="main+children")
+        self._scope.__enter__()
+        self.ready_s = time.perf_counter() - began
+        self._ran = time.perf_counter()
+
+    def finish(
+        self,
+        outcome: Outcome,
+        outputs: list[OutputMessage],
+        *,
+        has_result: bool,
+        skip: bool,
+        stop: Callable[[], bool],
+    ) -> CellStatus:
+        """Find what changed, write it, and say what became of the cell."""
+        ended = time.perf_counter()
+        run_s = ended - self._ran
+        session = self.session
+        self._scope.__exit__(None, None, None)
+        tasks = session.cache.end()
+        for problem in tasks.problems:
+            session.tell(problem)
+        committed: Committed | None
+        if skip:
+            session.tracker.mark_touched("a cell that is not recorded")
+            committed = Committed(None, reason="tagged nbreplay-skip")
+        else:
+            committed = self._commit(outcome, outputs, tasks, has_result, run_s, stop)
+        overhead_s = self.ready_s + time.perf_counter() - ended
+        if committed is not None:
+            self.settled(session, committed)
+        state = state_of_run(outcome, tasks.counts)
+        if skip and outcome == "ok":
+            state = "skipped"
+        elif self.blocked and outcome == "ok":
+            state = "blocked"
+        return CellStatus(
+            state=state,
+            reason=self.reason.text,
+            detail=(*self.reason.detail, *self.problems),
+            index=self.position,
+            cell_id=self.request.cell_id,
+            run_s=run_s,
+            overhead_s=overhead_s,
+            bytes_written=committed.bytes_written if committed is not None else 0,
+            saved="pending" if committed is None else committed.run is not None,
+            saved_reason="" if committed is None else committed.reason,
+            tasks=tasks.counts,
+            task_rows=tuple(tasks.why),
+        )
+
+    def _commit(
+        self,
+        outcome: Outcome,
+        outputs: list[OutputMessage],
+        tasks: CellTasks,
+        has_result: bool,
+        run_s: float,
+        stop: Callable[[], bool],
+    ) -> Committed | None:
+        session = self.session
+        tracker = session.tracker
+        result = f"Out[{self.request.execution_count}]" if has_result else ""
+        try:
+            capture: Capture = tracker.capture(self.touched, boundary=self.boundary, stop=stop)
+        except Stopped:
+            tracker.mark_touched("its checkpoint was interrupted")
+            return Committed(None, reason="interrupted while it was saved")
+        except Exception as e:  # noqa: BLE001  # a host boundary: saving must not fail the user's cell
+            logger.warning("the namespace could not be captured", exc_info=True)
+            tracker.mark_touched("its checkpoint failed")
+            return Committed(None, reason=f"the namespace could not be captured: {type(e).__name__}: {e}")
+        seen = self._scope.seen()
+        files_read = {**seen.reads, **tasks.files_read}
+        files_written = {**seen.writes, **tasks.files_written}
+        marks = self._marks(seen.refusals, seen.marks, tasks, capture)
+        occurrence = sum(
+            1
+            for known in session.lineage.of_code(self.code)
+            if known.run.run == session.run and known.run.boundary != self.boundary
+        )
+        reads = self._reads(capture)
+
+        def build(*, writes: Writes, outputs: Any, bytes_written: int) -> CellRun:
+            kept: dict[str, FileState] = (
+                keep(files_written, session.root, session.store.put) if session.store is not None else files_written
+            )
+            return CellRun(
+                boundary=self.boundary,
+                parent=session.boundary,
+                run=session.run,
+                number=session.number + 1,
+                code=self.code,
+                source=self.request.source,
+                outcome=outcome,
+                cell_id=self.request.cell_id,
+                position=self.position,
+                occurrence=occurrence,
+                execution_count=self.request.execution_count,
+                reads=reads,
+                writes=writes if writes.result or not result else _with_result(writes, result),
+                files_read=files_read,
+                files_written=kept,
+                outputs=outputs,
+                run_s=run_s,
+                overhead_s=self.ready_s,
+                bytes_written=bytes_written,
+                tasks=tasks.counts,
+                task_names=dict(tasks.by_name),
+                marks=marks,
+                state=state_of_run(outcome, tasks.counts),
+                reason=self.reason.text,
+                python=PYTHON,
+                wall_time=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            )
+
+        committed = session.committer.commit(
+            write=lambda: tracker.write(capture),
+            outputs=outputs,
+            build=build,
+            behind=capture.new_bytes > session.settings.commit_before_reply_bytes,
+        )
+        self._capture = capture
+        session.unsettled = capture
+        return committed
+
+    def _reads(self, capture: Capture) -> Reads:
+        """Return what the run saw: what it changed in place counts with all that shared it before."""
+        changed = set(capture.changed)
+        groups = {group.names: group for group in self.reads.groups}
+        shared = {name for group in self.groups_before for name in group.names}
+        for group in self.groups_before:
+            if changed.intersection(group.names):
+                groups[group.names] = group
+        for name, digest in self.reads.names.items():
+            if digest is not None and name in changed and name not in shared:
+                groups[(name,)] = Group(names=(name,), digest=digest)
+        after = self.session.tracker.ambient_digests()
+        ambient = dict(self.reads.ambient)
+        for key, digest in self.ambient_before.items():
+            if key.startswith("rng:"):
+                # A generator's state is an input if, and only if, it moved.
+                ambient.pop(key, None)
+                if after.get(key) != digest:
+                    ambient[key] = digest
+        return Reads(
+            names=self.reads.names, groups=tuple(groups.values()), ambient=ambient, everything=self.reads.everything
+        )
+
+    def _marks(self, refusals: list[str], seen: list[str], tasks: CellTasks, capture: Capture) -> tuple[str, ...]:
+        marks = [*seen, *tasks.marks, *static_marks(self.request.transformed, self.session.tracker.user_ns)]
+        marks += [f"unseeded {key[4:]}" for key in capture.unseeded]
+        return tuple(dict.fromkeys([*(NEVER + refusal for refusal in refusals), *marks]))
+
+    @staticmethod
+    def settled(session: Session, committed: Committed) -> None:
+        """Take in how a commit ended: the boundary stands, or its changes belong to whatever is saved next."""
+        capture, session.unsettled = session.unsettled, None
+        if capture is None:
+            return
+        if committed.run is None:
+            session.tracker.drop(capture)
+            session.tell(f"not saved: {committed.reason}")
+            return
+        session.tracker.accept(capture)
+        session.number += 1
+        session.took(committed.run)
+
+
+def _with_result(writes: Writes, result: str) -> Writes:
+    return dataclasses.replace(writes, result=result)
+
+
+def record_outside(session: Session) -> None:
+    """Record changes that belong to no recorded cell, so that they are not taken for the next cell's."""
+    tracker = session.tracker
+    if not tracker.pending:
+        return
+    reason = tracker.pending
+    touched = Touched(names=frozenset(tracker.states), everything=reason)
+    boundary = session.next_boundary()
+    try:
+        capture = tracker.capture(touched, boundary=boundary, stop=lambda: False)
+    except Exception:  # noqa: BLE001  # a host boundary: the changes stay pending
+        logger.warning("changes outside of cells could not be captured", exc_info=True)
+        return
+    if not capture.changed:
+        tracker.accept(capture)
+        return
+
+    def build(*, writes: Writes, outputs: Any, bytes_written: int) -> CellRun:
+        return CellRun(
+            boundary=boundary,
+            parent=session.boundary,
+            run=session.run,
+            number=session.number + 1,
+            code=OUTSIDE,
+            source="",
+            outcome="ok",
+            writes=writes,
+            bytes_written=bytes_written,
+            tasks=TaskCounts(),
+            reason=reason,
+            python=PYTHON,
+        )
+
+    session.unsettled = capture
+    committed = session.committer.commit(write=lambda: tracker.write(capture), outputs=[], build=build, behind=False)
+    assert committed is not None  # not behind
+    Running.settled(session, committed)

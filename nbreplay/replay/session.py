@@ -1,0 +1,107 @@
+"""What one kernel process knows of its notebook while it lives: store, runs, namespace, tasks, files."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nbreplay.config import Settings
+from nbreplay.errors import NbreplayError
+from nbreplay.files import FileDigests, Watch
+from nbreplay.namespace import Capture, Manifest, Tracker
+from nbreplay.records import CellRun, from_bytes
+from nbreplay.replay.commit import CELL, Committer
+from nbreplay.replay.lineage import Known, Lineage
+from nbreplay.replay.present import Now
+from nbreplay.replay.request import Policy
+from nbreplay.store import Store
+from nbreplay.tasks import KernelCache
+
+
+class Session:
+    """The parts that a cell run passes through, made once per kernel process.
+
+    *problem* says what is wrong with the store, if anything is: the notebook then runs as under a plain kernel.
+    """
+
+    def __init__(
+        self,
+        *,
+        shell_ns: dict[str, Any],
+        policy: Policy,
+        store_path: Path,
+        root: Path,
+        settings: Settings,
+        shell: object = None,
+    ) -> None:
+        self.policy = policy
+        self.settings = settings
+        self.root = root
+        self.store_path = store_path
+        self.run = secrets.token_hex(6)
+        self.number = 0
+        self.boundary: str | None = None
+        self.problem = ""
+        self.unsettled: Capture | None = None
+        self.store = self._open(store_path, settings)
+        self.lineage = Lineage(read_runs(self.store) if self.store is not None else ())
+        self.tracker = Tracker(shell_ns, self.store, run=self.run, settings=settings, shell=shell)
+        self.tracker.root = root
+        self.digests = FileDigests(settings.racy_s)
+        self.watch = Watch.install()
+        self.cache = KernelCache(
+            self.store, serve=policy.serves, record=True, root=root, settings=settings, log=self.tell
+        )
+        self.committer = Committer(self.store)
+        self.now = Now(self.tracker, self.digests, root)
+
+    def _open(self, path: Path, settings: Settings) -> Store | None:
+        try:
+            return Store.open(path, settings=settings)
+        except (NbreplayError, OSError) as e:
+            self.tell(f"nothing is recorded: {e}")
+            return None
+
+    def tell(self, problem: str) -> None:
+        """Note a problem for the status; the newest stands."""
+        self.problem = problem
+
+    def next_boundary(self) -> str:
+        """Return the name of the state after the run that is starting."""
+        return f"{self.run}:{self.number + 1}"
+
+    def took(self, run: CellRun, *, own: bool = True) -> None:
+        """*run* is in the store and led to the present state."""
+        self.lineage.add(Known(run, own))
+        self.boundary = run.boundary
+
+    def manifest(self, boundary: str | None) -> Manifest:
+        """Return the whole state at *boundary*, folded from the runs that led there."""
+        manifest = Manifest()
+        for run in self.lineage.chain(boundary):
+            manifest = manifest.after(run.writes)
+        return manifest
+
+    def counts(self) -> Mapping[str, int]:
+        """Return sizes that the status shows."""
+        return {"runs": len(self.lineage), "store_bytes": self.store.size_bytes() if self.store is not None else 0}
+
+    def close(self) -> None:
+        """Let go of the cluster's plugins and of the store, after what is behind is written."""
+        self.committer.close()
+        self.cache.close()
+        if self.store is not None:
+            self.store.close()
+
+
+def read_runs(store: Store) -> list[Known]:
+    """Return the recorded cell runs of *store*; a record that cannot be read is left out."""
+    runs = []
+    for stored in store.scan(CELL):
+        try:
+            runs.append(Known(from_bytes(CellRun, stored.body), stored.own))
+        except ValueError:
+            continue  # written by a later version, or damaged: a miss
+    return runs
