@@ -1,0 +1,60 @@
+"""How a kernel process is started: always with this interpreter, whatever kernelspecs are installed where."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+
+AUDIT = "nbreplay-audit"
+REPEAT = "nbreplay-repeat"
+PLAIN = "python3"
+
+# Notes: with -P a file beside the notebook cannot shadow a module that the kernel imports at start.
+_MODULES = {AUDIT: "nbreplay.kernels.audit", REPEAT: "nbreplay.kernels.repeat"}
+_PLAIN_ARGV = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+
+
+def kernel_argv(name: str) -> list[str]:
+    """Return the command line of kernel *name*, one of ours or the plain ``python3``."""
+    if name == PLAIN:
+        return list(_PLAIN_ARGV)
+    return [sys.executable, "-P", "-m", _MODULES[name], "-f", "{connection_file}"]
+
+
+class OwnSpecs(KernelSpecManager):
+    """Kernelspecs that need no installation; handed to jupyter_client, which asks for them by name."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        """Return the spec of *kernel_name*: ours and ``python3`` by this interpreter, others as installed."""
+        if kernel_name not in (AUDIT, REPEAT, PLAIN):
+            return super().get_kernel_spec(kernel_name)
+        return KernelSpec(
+            argv=kernel_argv(kernel_name),
+            display_name=kernel_name,
+            language="python",
+            interrupt_mode="signal",
+            metadata={"supported_encryption": ["curve"]},
+        )
+
+
+def kernel_manager(name: str) -> AsyncKernelManager:
+    """Return a manager for one kernel *name*, not started; its messages are encrypted where that is known how."""
+    options = {"kernel_name": name, "kernel_spec_manager": OwnSpecs()}
+    if "transport_encryption" in AsyncKernelManager.class_trait_names():
+        options["transport_encryption"] = "auto"  # without it the kernel warns on stderr, once for each run
+    return AsyncKernelManager(**options)
+
+
+def kernel_environment(notebook: Path, store: Path | None, more: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return the environment of a kernel that runs *notebook*, with its *store* if one was named."""
+    environment = dict(os.environ)
+    environment["NBREPLAY_NOTEBOOK"] = str(notebook.absolute())
+    if store is not None:
+        environment["NBREPLAY_STORE"] = str(store.absolute())
+    environment.update(more or {})
+    return environment
