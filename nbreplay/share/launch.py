@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
 
 AUDIT = "nbreplay-audit"
 REPEAT = "nbreplay-repeat"
