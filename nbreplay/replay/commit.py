@@ -42,7 +42,7 @@ class Committer:
     def commit(
         self, *, write: Callable[[], Writes], outputs: list[OutputMessage], build: Callable[..., CellRun], behind: bool
     ) -> Committed | None:
-        """Write the namespace, the outputs, then the record that *build* makes; None: it is written behind the reply."""
+        """Write namespace, outputs, then the record that *build* makes; None: it is written behind the reply."""
         if self._store is None:
             return Committed(None, reason="there is no store to write to")
         store = self._store
@@ -96,7 +96,7 @@ def _commit(
         store.append(CELL, to_bytes(run), [b"C" + bytes.fromhex(run.code)])
     except (StoreError, OSError) as e:
         return Committed(None, reason=str(e))
-    except Exception as e:  # noqa: BLE001  # a host boundary: saving must not fail the user's cell
+    except Exception as e:  # a host boundary: saving must not fail the user's cell
         logger.warning("a boundary was not saved", exc_info=True)
         return Committed(None, reason=f"{type(e).__name__}: {e}")
     return Committed(run, store.written_bytes - before)

@@ -124,7 +124,7 @@ class Running:
         except Stopped:
             tracker.mark_touched("its checkpoint was interrupted")
             return Committed(None, reason="interrupted while it was saved")
-        except Exception as e:  # noqa: BLE001  # a host boundary: saving must not fail the user's cell
+        except Exception as e:  # a host boundary: saving must not fail the user's cell
             logger.warning("the namespace could not be captured", exc_info=True)
             tracker.mark_touched("its checkpoint failed")
             return Committed(None, reason=f"the namespace could not be captured: {type(e).__name__}: {e}")
@@ -217,8 +217,14 @@ class Running:
         if capture is None:
             return
         if committed.run is None:
-            session.tracker.drop(capture)
             session.tell(f"not saved: {committed.reason}")
+            if session.store is not None and session.store.writable:
+                session.tracker.drop(capture)  # room may come back: what is saved next includes these changes
+                return
+            # Nothing will be written, but what holds now is still known by digest: serving goes on.
+            session.tracker.accept(capture)
+            session.number += 1
+            session.boundary = f"{session.run}:{session.number}"
             return
         session.tracker.accept(capture)
         session.number += 1
@@ -239,7 +245,7 @@ def record_outside(session: Session) -> None:
     boundary = session.next_boundary()
     try:
         capture = tracker.capture(touched, boundary=boundary, stop=lambda: False)
-    except Exception:  # noqa: BLE001  # a host boundary: the changes stay pending
+    except Exception:  # a host boundary: the changes stay pending
         logger.warning("changes outside of cells could not be captured", exc_info=True)
         return
     if not capture.changed:

@@ -25,7 +25,7 @@ NEVER = "never: "
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The run that holds, if any; *blocked* if one would hold but is not this user's; else *reason* where it is known."""
+    """The run that holds, if any; *blocked* if one would but is not this user's; else *reason* where it is known."""
 
     run: CellRun | None
     reason: str
@@ -102,8 +102,8 @@ def apply(session: Session, run: CellRun, request: CellRequest) -> Served | None
 def record(session: Session, request: CellRequest, run: CellRun, position: int | None) -> str:
     """Note where the session stands after *run* was served; return why that could not be kept, if so.
 
-    Served in the place where it was recorded, it leads to its own boundary. Elsewhere the state after it is another one,
-    and gets a record of its own that refers to the same units.
+    Served in the place where it was recorded, it leads to its own boundary. Elsewhere the state after it is another
+    one, and gets a record of its own that refers to the same units.
     """
     position = request.position or position
     same_place = position is None or run.position == position
