@@ -216,9 +216,10 @@ class _Run:
 
     async def _restore(self, number: int) -> None:
         try:
-            await self._ask(f"%nbreplay restore {number}")
+            await self._ask(f"%nbreplay restore {number} --match")
         except RunFailed as e:
-            raise NoRecord(f"--from {number + 1}: {e}; run without --from, or `nbreplay audit` first") from e
+            reason = str(e).removeprefix("%nbreplay restore: ")
+            raise NoRecord(f"--from {number + 1}: {reason}") from e
 
     async def _settle(self) -> None:
         """Learn what became of writes that were still going on when their cell's reply came."""

@@ -53,6 +53,7 @@ def kernel_manager(name: str) -> AsyncKernelManager:
 def kernel_environment(notebook: Path, store: Path | None, more: dict[str, str] | None = None) -> dict[str, Any]:
     """Return the environment of a kernel that runs *notebook*, with its *store* if one was named."""
     environment = dict(os.environ)
+    environment.pop("JPY_SESSION_NAME", None)  # of the notebook in whose terminal this command was typed
     environment["NBREPLAY_NOTEBOOK"] = str(notebook.absolute())
     if store is not None:
         environment["NBREPLAY_STORE"] = str(store.absolute())

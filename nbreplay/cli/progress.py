@@ -1,0 +1,44 @@
+"""Progress on stderr for what takes longer than a second; nothing where that is no terminal."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from nbreplay.report.tables import console
+
+
+class CellProgress:
+    """A bar over the cells of a notebook; called as headless runs call it."""
+
+    def __init__(self, cells: int, label: str = "cell") -> None:
+        err = console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+        )
+        self._label = label
+        self._task = self._bar.add_task(label, total=cells)
+
+    def __enter__(self) -> CellProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, number: int, cell: dict[str, Any] | None) -> None:
+        """Note that cell *number* starts or, with its cell object, is done."""
+        if cell is None:
+            self._bar.update(self._task, description=f"{self._label} {number}")
+        else:
+            self._bar.update(self._task, completed=number)

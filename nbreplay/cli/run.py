@@ -1,0 +1,107 @@
+"""``nbreplay audit`` and ``nbreplay repeat``: notebooks run headless."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from nbreplay.cli.options import notebook_argument, store_of, store_option
+from nbreplay.cli.progress import CellProgress
+from nbreplay.errors import RunFailed, Untrusted
+from nbreplay.report.tables import cells_table, console, seconds, size
+
+
+def _running(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that both commands have."""
+    for decorate in (
+        click.option(
+            "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+            help="Write what became of each cell to FILE, as JSON.",
+        ),
+        click.option("--allow-errors", is_flag=True, help="Go on after a cell that raised."),
+        click.option(
+            "--timeout", "timeout_s", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+            help="Give up when one cell takes longer.  [default: no limit]",
+        ),
+        store_option,
+        click.option(
+            "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="OUT",
+            help="Write the executed notebook to OUT (NB itself is allowed).  [default: nowhere]",
+        ),
+        notebook_argument,
+    ):  # fmt: skip
+        command = decorate(command)
+    return command
+
+
+@click.command(epilog="Example:  nbreplay audit analysis.ipynb -o analysis.ipynb")
+@_running
+def audit(**options: Any) -> None:
+    """Run the notebook NB from its start, everything for real, and record it.
+
+    The record goes to a folder beside the notebook and serves `nbreplay repeat` and the kernel "NBReplay Repeat".
+    """
+    _run("nbreplay-audit", recording=True, **options)
+
+
+@click.command(epilog="Examples:  nbreplay repeat nb.ipynb -o nb.ipynb    nbreplay repeat nb.ipynb --from 3")
+@click.option("--from", "first", type=int, default=1, metavar="K", help="Restore the state after cell K-1, run from K.")
+@click.option("--to", "last", type=int, metavar="K", help="Stop after cell K.")
+@click.option("--rerun", type=int, multiple=True, metavar="K", help="Run cell K even if it could be restored.")
+@click.option("--strict", is_flag=True, help="Fail if a cell ran only because its record is not trusted.")
+@_running
+def repeat(first: int, last: int | None, rerun: tuple[int, ...], strict: bool, **options: Any) -> None:
+    """Run the notebook NB; what is recorded and still holds is restored or served, the rest runs.
+
+    A notebook that was never recorded is recorded. Cells are counted from 1, code cells only.
+    """
+    cells = _run("nbreplay-repeat", recording=False, first=first, last=last, rerun=frozenset(rerun), **options)
+    blocked = [str(cell["index"]) for cell in cells if cell["state"] == "blocked"]
+    if strict and blocked:
+        raise Untrusted(f"cells {', '.join(blocked)} ran because their records are not trusted; see `nbreplay unpack`")
+
+
+def _run(
+    kernel: str,
+    *,
+    recording: bool,
+    notebook: Path,
+    output: Path | None,
+    store: Path | None,
+    timeout_s: float | None,
+    allow_errors: bool,
+    json_path: Path | None,
+    **which: Any,
+) -> list[dict[str, Any]]:
+    from nbreplay.share.facts import facts, settle
+    from nbreplay.share.headless import Request, run_notebook
+    from nbreplay.share.notebook import code_cells, read_notebook, write_notebook, write_text
+    from nbreplay.share.preflight import look_at
+
+    source = read_notebook(notebook)
+    folder = store_of(notebook, store)
+    look_at(folder, source, recording=recording)
+    request = Request(kernel=kernel, timeout_s=timeout_s, allow_errors=allow_errors, store=store, **which)
+    with CellProgress(len(code_cells(source))) as progress:
+        outcome = run_notebook(notebook, source, request, progress)
+    settle(outcome, folder)
+    told = facts(outcome, notebook=notebook, kernel=kernel, store=folder)
+    if output is not None:
+        write_notebook(outcome.notebook, output)
+    if json_path is not None:
+        write_text(json_path, json.dumps(told, indent=2) + "\n")
+    out = console()
+    out.print(cells_table(outcome.cells))
+    out.print(
+        f"{seconds(outcome.wall_s)} (and {seconds(outcome.kernel_s)} to start the kernel); "
+        f"{folder} holds {size(told['totals']['store_bytes'])}"
+    )
+    if outcome.error is not None:
+        raise outcome.error
+    if not outcome.ok and not allow_errors:
+        raise RunFailed("a cell failed; see the table")
+    return outcome.cells

@@ -1,0 +1,139 @@
+"""Saying no early: what would keep a recorded notebook from being repeated here, before anything runs."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from nbreplay.files import FileDigests, holds_now
+from nbreplay.fingerprint.packages import version_of
+from nbreplay.records import CellRun
+from nbreplay.replay.reader import StoreReader
+
+Severity = Literal["blocks", "recompute", "note"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that differs: what and where, what is required and found, how bad, and what to do."""
+
+    what: str
+    where: str
+    required: str
+    found: str
+    severity: Severity
+    remedy: str
+
+
+def findings(reader: StoreReader, root: Path) -> list[Finding]:
+    """Return what differs between the newest recorded runs of *reader* and this place; none if all can be repeated."""
+    runs = _newest(reader)
+    found = [*_python(runs), *_packages(runs), *_inputs(runs, root), *_trust(reader), *_disk(reader, root)]
+    if not runs:
+        found.append(
+            Finding(
+                what="store",
+                where=str(root),
+                required="a recorded run",
+                found="none",
+                severity="blocks",
+                remedy="nbreplay audit NB",
+            )
+        )
+    return found
+
+
+def _newest(reader: StoreReader) -> list[tuple[str, CellRun]]:
+    """Return (label, run) of the newest lineage."""
+    tips = reader.lineage.tips()
+    try:
+        numbered = reader.lineage.numbered(tips[0]) if tips else {}
+    except LookupError:
+        numbered = {}
+    return [(f"cell {number}", run) for number, run in sorted(numbered.items())]
+
+
+def _cells(labels: Sequence[str]) -> str:
+    return ", ".join(dict.fromkeys(labels))
+
+
+def _python(runs: Sequence[tuple[str, CellRun]]) -> Iterator[Finding]:
+    here = ".".join(platform.python_version_tuple()[:2])
+    for there in sorted({".".join(run.python.split(".")[:2]) for _, run in runs if run.python}):
+        if there != here:
+            yield Finding(
+                what="Python",
+                where=_cells([label for label, run in runs if run.python.startswith(there + ".")]),
+                required=there,
+                found=here,
+                severity="recompute",
+                remedy=f"use Python {there}, or let the cells run",
+            )
+
+
+def _packages(runs: Sequence[tuple[str, CellRun]]) -> Iterator[Finding]:
+    needed: dict[tuple[str, str], list[str]] = {}
+    for label, run in runs:
+        units = (module for unit in run.writes.units for module in unit.modules)
+        for module, version in (*run.writes.modules, *units):
+            needed.setdefault((module.partition(".")[0], version), []).append(label)
+    for (module, version), labels in sorted(needed.items()):
+        here = version_of(module)
+        if here != version:
+            yield Finding(
+                what="package",
+                where=_cells(labels),
+                required=f"{module} {version}",
+                found=here or "not installed",
+                severity="recompute",
+                remedy=f"install {module} {version}, or let the cells run",
+            )
+
+
+def _inputs(runs: Sequence[tuple[str, CellRun]], root: Path) -> Iterator[Finding]:
+    digests = FileDigests()
+    seen: dict[str, list[str]] = {}
+    for label, run in runs:
+        for path, state in run.files_read.items():
+            if holds_now({path: state}, root, digests) is not None:
+                seen.setdefault(path, []).append(label)
+    for path, labels in sorted(seen.items()):
+        there = (root / path).exists()
+        yield Finding(
+            what="input file",
+            where=_cells(labels),
+            required=path,
+            found="changed" if there else "missing",
+            severity="recompute" if there else "note",
+            remedy="cells that read it run again" if there else "put it back, or start below these cells: --from K",
+        )
+
+
+def _trust(reader: StoreReader) -> Iterator[Finding]:
+    strangers = sum(not known.own for known in reader.lineage.newest_first())
+    if strangers:
+        yield Finding(
+            what="trust",
+            where=f"{strangers} cell runs",
+            required="records that you made or accepted",
+            found="somebody else's",
+            severity="recompute",
+            remedy="nbreplay unpack FILE --trust, if you trust its sender",
+        )
+
+
+def _disk(reader: StoreReader, root: Path) -> Iterator[Finding]:
+    free, needed = shutil.disk_usage(root).free, reader.size_bytes()
+    if free < needed:
+        yield Finding(
+            what="disk",
+            where=str(root),
+            required=f"{needed} bytes",
+            found=f"{free} bytes free",
+            severity="note",
+            remedy="free some space: new results may not be kept",
+        )

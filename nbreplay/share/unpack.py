@@ -1,0 +1,67 @@
+"""A package taken in: into a fresh folder, whole or not at all; accepted only by an explicit act."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from nbreplay.config import store_beside
+from nbreplay.errors import PackDamaged
+from nbreplay.share.archive import READ_BYTES, STORE, Archive
+from nbreplay.store import Store
+
+
+def unpack(archive: Archive, folder: Path) -> tuple[Path, Path]:
+    """Write the notebook and the store of *archive* to *folder*, which must not be there; return both paths.
+
+    Raises
+    ------
+    PackDamaged
+        The folder is taken or cannot be written, or the archive changed since it was looked at.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise PackDamaged(f"{folder} is there already; name a new folder: nbreplay unpack {archive.path} DIR")
+    manifest = archive.manifest
+    notebook = folder / manifest.notebook
+    store = store_beside(notebook)
+    temporary = None
+    try:
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+        for path, (size, _) in manifest.files.items():
+            inside = path.removeprefix(f"{STORE}/")
+            _copy(archive, path, temporary / (path if inside == path else f"{store.name}/{inside}"), size)
+        if folder.exists():
+            folder.rmdir()  # empty, as was seen above; if it is not any more, this fails and nothing is lost
+        temporary.chmod(0o755)
+        temporary.rename(folder)
+    except OSError as e:
+        raise PackDamaged(f"{folder} cannot be written ({e.strerror or e}); name another folder") from e
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return notebook, store
+
+
+def accept(store: Path) -> int:
+    """Give every record of *store* this user's MAC, as if this user had made it; return how many there were."""
+    with_mac = Store.open(store, create=False)
+    try:
+        return with_mac.admit()
+    finally:
+        with_mac.close()
+
+
+def _copy(archive: Archive, path: str, target: Path, size: int) -> None:
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    left = size
+    with archive.stream(path) as stream, target.open("xb") as out:
+        target.chmod(0o600)
+        while data := stream.read(READ_BYTES):
+            left -= len(data)
+            if left < 0:
+                break
+            out.write(data)
+    if left:
+        raise PackDamaged(f"{archive.path} changed while it was unpacked; try again")
