@@ -1,0 +1,8 @@
+"""Runs the Repeat kernel: ``python -P -m nbreplay.kernels.repeat -f CONNECTION_FILE``."""
+
+from __future__ import annotations
+
+from nbreplay.kernels.app import launch
+
+if __name__ == "__main__":
+    launch("repeat")
