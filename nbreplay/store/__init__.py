@@ -1,0 +1,22 @@
+"""Bytes on disk: blobs and journals are the truth, the index is disposable. Knows bytes, never notebooks.
+
+::
+
+    store.py        what one process sees of a folder: put, get, append, find
+    blobs.py        large buffers, a file each; all that a worker needs
+    journal.py      append-only files: layout, appending, scanning        reader.py   all of them, for reading
+    index.py        hash of a key to places, in LMDB, deleted in any doubt
+    frame.py        self-describing bytes: header, raw or compressed
+    identity.py     store.json        mac.py  the user's key        verify.py  every byte
+    disk.py         all writes        failpoints.py  named places at which tests break things
+
+Order of writing: blob, then journal, then index. The append of a record is the commit.
+"""
+
+from nbreplay.store.blobs import BlobFolder
+from nbreplay.store.identity import read_identity
+from nbreplay.store.journal import Place
+from nbreplay.store.store import Store, Stored
+from nbreplay.store.verify import Problem
+
+__all__ = ["BlobFolder", "Place", "Problem", "Store", "Stored", "read_identity"]

@@ -1,0 +1,146 @@
+"""Self-describing bytes: a fixed header, then the content, raw or compressed.
+
+Layout of a frame, little-endian, 64 bytes and the stored content:
+
+======  ====  =====================================================================
+offset  size  field
+======  ====  =====================================================================
+0       4     magic, ``NBRF``
+4       1     version, 1
+5       1     codec: 0 raw, 1 zstd
+6       2     zero
+8       8     plain length, bytes
+16      8     stored length, bytes
+24      16    digest of the plain content (see :mod:`nbreplay.digest`)
+40      16    zero
+56      8     xxh3-64 of the 56 bytes before it
+======  ====  =====================================================================
+
+The header is as long as a cache line, so that raw content that is mapped starts where arrays like to start.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import xxhash
+import zstandard
+
+from nbreplay.digest import Buffer, Digest, flat
+
+MAGIC = b"NBRF"
+VERSION = 1
+RAW = 0
+ZSTD = 1
+
+_HEADER = struct.Struct("<4sBB2xQQ16s16xQ")
+HEADER_BYTES = _HEADER.size
+assert HEADER_BYTES == 64
+
+PROBE_BYTES = 1 << 20
+"""Content is compressed if a sample of this size says that it pays."""
+PROBE_PIECES = 16
+"""The sample is taken in pieces, over all of the content: a file's start often differs from the rest of it."""
+SMALLEST_COMPRESSED = 256
+"""Shorter content is kept raw: a zstd frame has a header of its own."""
+LEVEL = 1
+"""zstd's level: 1 keeps up with disks, and higher ones gain little on arrays."""
+FEED_BYTES = 4 << 20
+"""Content is fed to the compressor in parts of this size: no second copy of it is ever in memory."""
+
+
+class Header(NamedTuple):
+    """What a frame says of itself."""
+
+    codec: int
+    size_bytes: int
+    stored_bytes: int
+    digest: Digest
+
+
+def pack_header(header: Header) -> bytes:
+    """Return *header* as its 64 bytes."""
+    fields = (MAGIC, VERSION, header.codec, header.size_bytes, header.stored_bytes, bytes.fromhex(header.digest))
+    body = _HEADER.pack(*fields, 0)[:56]
+    return body + xxhash.xxh3_64_digest(body)[::-1]
+
+
+def unpack_header(data: Buffer) -> Header:
+    """Return the header that *data* starts with.
+
+    Raises
+    ------
+    ValueError
+        There is none, it is damaged, or a newer version wrote it.
+    """
+    if len(data) < HEADER_BYTES:
+        raise ValueError("cut off in its header")
+    magic, version, codec, size_bytes, stored_bytes, digest, check = _HEADER.unpack_from(data)
+    if magic != MAGIC:
+        raise ValueError("not a frame")
+    if check != xxhash.xxh3_64_intdigest(flat(data)[:56]):
+        raise ValueError("its header is damaged")
+    if version != VERSION or codec not in (RAW, ZSTD):
+        raise ValueError(f"version {version}, codec {codec}: made by a newer nbreplay")
+    return Header(codec, size_bytes, stored_bytes, Digest(digest.hex()))
+
+
+def pays(data: memoryview, ratio: float) -> bool:
+    """Return whether compression would shrink *data* by more than the factor *ratio*, judged by a sample."""
+    if len(data) < SMALLEST_COMPRESSED:
+        return False
+    sample: Buffer = data
+    if len(data) > PROBE_BYTES:
+        piece = PROBE_BYTES // PROBE_PIECES
+        step = (len(data) - piece) // (PROBE_PIECES - 1)
+        sample = b"".join(data[i * step : i * step + piece] for i in range(PROBE_PIECES))
+    return len(zstandard.ZstdCompressor(level=LEVEL).compress(sample)) * ratio < len(sample)
+
+
+def compressed(data: memoryview) -> Iterator[bytes]:
+    """Yield *data* compressed, in parts."""
+    compressor = zstandard.ZstdCompressor(level=LEVEL).compressobj(size=len(data))
+    for start in range(0, len(data), FEED_BYTES):
+        yield compressor.compress(data[start : start + FEED_BYTES])
+    yield compressor.flush()
+
+
+def pack(data: Buffer, digest: Digest, ratio: float) -> bytes:
+    """Return *data*, whose digest is *digest*, as one frame; for content that fits in memory twice."""
+    view = flat(data)
+    if pays(view, ratio):
+        stored = zstandard.ZstdCompressor(level=LEVEL).compress(view)
+        if len(stored) < len(view):
+            return pack_header(Header(ZSTD, len(view), len(stored), digest)) + stored
+    return pack_header(Header(RAW, len(view), len(view), digest)) + view
+
+
+def plain(header: Header, stored: memoryview) -> memoryview:
+    """Return the plain content of a frame, writable if it had to be decompressed.
+
+    Raises
+    ------
+    ValueError
+        The stored content cannot be decompressed to the length that the header gives.
+    """
+    if len(stored) != header.stored_bytes:
+        raise ValueError(f"{len(stored)} bytes where its header says {header.stored_bytes}")
+    if header.codec == RAW:
+        if header.size_bytes != header.stored_bytes:
+            raise ValueError("raw, with two lengths")
+        return stored
+    try:
+        if zstandard.frame_content_size(stored[:32]) != header.size_bytes:
+            raise ValueError("its two lengths differ")
+        out = memoryview(bytearray(header.size_bytes))
+        done = 0
+        with zstandard.ZstdDecompressor().stream_reader(stored) as reader:
+            while done < header.size_bytes and (count := reader.readinto(out[done:])):
+                done += count
+    except (zstandard.ZstdError, MemoryError) as e:
+        raise ValueError(f"cannot be decompressed: {e}") from e
+    if done != header.size_bytes:
+        raise ValueError("its content is cut off")
+    return out

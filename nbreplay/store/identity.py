@@ -1,0 +1,97 @@
+"""``store.json``: what makes a folder a store, in which format, and which one it is."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+
+from nbreplay.errors import StoreForeign, StoreNewer
+from nbreplay.store.disk import TEMPORARY, Disk, temporary_name
+from nbreplay.store.failpoints import reach
+
+FORMAT = 1
+"""Format of the folder; a newer one is refused, an older one read and migrated by copy."""
+NAME = "store.json"
+FOLDERS = ("journals", "blobs")
+
+
+def read_identity(path: Path) -> str | None:
+    """Return the identity (32 hex digits) of the store in *path*; None if there is no store.
+
+    Raises
+    ------
+    StoreNewer
+        A newer nbreplay made it.
+    StoreForeign
+        The folder is something else.
+    """
+    if not path.exists():
+        return None
+    if not path.is_dir():
+        raise StoreForeign(f"{path} is not a folder")
+    try:
+        facts = json.loads((path / NAME).read_bytes())
+        version, identity = int(facts["format"]), str(facts["id"])
+        if len(bytes.fromhex(identity)) != 16:
+            raise ValueError("not an identity")
+    except FileNotFoundError:
+        if is_empty(path) or looks_like_one(path):
+            return None
+        raise StoreForeign(f"{path} is not a store, and not empty; name another folder") from None
+    except (ValueError, KeyError, TypeError) as e:
+        if looks_like_one(path):
+            return None
+        raise StoreForeign(f"{path / NAME} is not the description of a store ({e})") from e
+    except OSError as e:
+        raise StoreForeign(f"{path / NAME} cannot be read ({e})") from e
+    if version > FORMAT:
+        raise StoreNewer(str(path), version, FORMAT)
+    return identity
+
+
+def is_empty(path: Path) -> bool:
+    """Return whether nothing is in *path*, or only what a process left that died while it made a store there."""
+    return all(entry.name.startswith(TEMPORARY) for entry in path.iterdir())
+
+
+def looks_like_one(path: Path) -> bool:
+    """Return whether *path* is a store whose description was lost: it has the folders of one, and nothing else's."""
+    known = {NAME, "quarantine", "index", *FOLDERS}
+    names = {entry.name for entry in path.iterdir() if not entry.name.startswith(TEMPORARY)}
+    return set(FOLDERS) <= names and names <= known
+
+
+def make_store(path: Path, disk: Disk, made_by: str) -> str:
+    """Make a store of *path*, or give one that lost its description a new one; return its identity.
+
+    Two processes may do it at once: the first description stands.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    disk.make_folder(path)
+    reach("store.folder")
+    for name in FOLDERS:
+        disk.make_folder(path / name)
+    facts = {"format": FORMAT, "id": os.urandom(16).hex(), "made_by": made_by}
+    temporary = path / temporary_name()
+    disk.write_whole(temporary, (json.dumps(facts) + "\n").encode())
+    try:
+        with contextlib.suppress(OSError):  # somebody else's is there, or there are no hard links here
+            os.link(temporary, path / NAME)
+        if read_identity_or_none(path) is None:
+            disk.rename(temporary, path / NAME)
+    finally:
+        with contextlib.suppress(OSError):
+            disk.remove(temporary)
+    disk.sync_folder(path)
+    reach("store.described")
+    return read_identity_or_none(path) or str(facts["id"])
+
+
+def read_identity_or_none(path: Path) -> str | None:
+    """Return the identity in *path* if there is a description that can be read."""
+    try:
+        return str(json.loads((path / NAME).read_bytes())["id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

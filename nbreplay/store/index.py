@@ -1,0 +1,399 @@
+"""Hash of a key to places of records: local, disposable, rebuilt from the journals whenever in doubt.
+
+Layout of ``index/``: ``owner`` is locked (flock) by the one process that uses the folder; ``data.mdb`` is an LMDB
+environment; ``clean`` says that it was closed properly, with which size and digest, under the user's code. LMDB maps
+its file: opened when cut off it kills the process (SIGBUS), opened when hostile it may do worse. So without that mark,
+or if anything differs from it, the file is deleted unread. The mark is taken away while the environment is open.
+
+Entries are (16 bytes of hash) to many of (sequence, journal number, offset, length), big-endian, so that LMDB keeps
+them in the order of their sequence. What was added and is not written yet is in memory, and found there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import shutil
+import struct
+import tempfile
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import lmdb
+import xxhash
+
+from nbreplay.store.disk import FOLDER_MODE
+from nbreplay.store.failpoints import reach
+from nbreplay.store.mac import MAC_BYTES, UserKey
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+ENTRY = struct.Struct(">QIQI")
+"""Sequence, journal number, offset, length."""
+
+MAP_BYTES = (64 << 30, 4 << 30, 256 << 20)
+"""Address space for LMDB, tried in this order; the file is only as large as its content."""
+READERS = 1024
+"""Threads that may look something up, at most: LMDB keeps a slot for each."""
+BATCH_S = 0.3
+"""What is added is collected for this long before it is written."""
+
+Overlay = dict[bytes, list[bytes]]
+
+
+class Index:
+    """The places of records, by hash; thread-safe.
+
+    Attributes
+    ----------
+    journals : list of str
+        Names of journals by number.
+    positions : dict of str to int
+        How far each journal was read: everything before is in the index.
+    forgotten : set of (str, int)
+        Journal and offset of records that are not to be found any more.
+    is_lost : bool
+        What was written cannot be read any more: the owner clears the index, which goes on in memory, and fills it again.
+    """
+
+    def __init__(self, env: Any, mark: _Mark | None, before_write: Callable[[], None]) -> None:
+        self.journals: list[str] = []
+        self.numbers: dict[str, int] = {}
+        self.positions: dict[str, int] = {}
+        self.forgotten: set[tuple[str, int]] = set()
+        self.lock = threading.RLock()
+        self.is_lost = False
+        self._env = env
+        self._mark = mark
+        self._before_write = before_write
+        self._pid = os.getpid()
+        self._fresh: Overlay = {}
+        self._writing: Overlay = {}
+        self._read_lock = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        if env is not None:
+            self._entries = env.open_db(b"entries", dupsort=True, dupfixed=True)
+            self._facts = env.open_db(b"facts")
+            self._load_facts()
+
+    @classmethod
+    def open(cls, folder: Path | None, key: UserKey, before_write: Callable[[], None]) -> Index:
+        """Open the index in *folder*; a private one if *folder* is None or another process has it."""
+        mark = _Mark.take(folder, key) if folder else None
+        if mark:
+            env = _open_env(mark.folder)
+            try:
+                return cls(env, mark, before_write)
+            except lmdb.Error as e:
+                logger.info("the index in %s is made again: %s", mark.folder, e)
+                if env is not None:
+                    env.close()
+                mark.clear()
+                return cls(_open_env(mark.folder), mark, before_write)
+        return cls(_private_env(), None, before_write)
+
+    # ------------------------------------------------------------ looking up
+
+    def find(self, hashes: Sequence[bytes]) -> dict[bytes, list[bytes]]:
+        """Return the packed entries of those *hashes* that have any, in the order of their sequence."""
+        found: dict[bytes, list[bytes]] = {}
+        fresh, writing = self._fresh, self._writing  # before LMDB: a batch that is written meanwhile is found twice
+        if fresh or writing:
+            with self.lock:
+                fresh, writing = self._fresh, self._writing
+                for overlay in (fresh, writing):
+                    if overlay:
+                        for hash_ in hashes:
+                            if hash_ in overlay:
+                                found.setdefault(hash_, []).extend(overlay[hash_])
+        for hash_, entry in self._find_written(hashes):
+            found.setdefault(hash_, []).append(entry)
+        for hash_, entries in found.items():
+            if len(entries) > 1:
+                found[hash_] = sorted(set(entries))
+        return found
+
+    def _find_written(self, hashes: Sequence[bytes]) -> Iterable[tuple[bytes, bytes]]:
+        if self._env is None or os.getpid() != self._pid:  # LMDB does not survive a fork
+            return ()
+        with self._read_lock:
+            if self._env is None:
+                return ()
+            try:
+                with self._env.begin(db=self._entries) as txn, txn.cursor() as cursor:
+                    return list(cursor.getmulti(hashes, dupdata=True))
+            except lmdb.Error as e:
+                self._give_up(e)
+                return ()
+
+    # ------------------------------------------------------------ adding
+
+    def number(self, journal: str) -> int:
+        """Return the number of *journal*, given on first use."""
+        number = self.numbers.get(journal)
+        if number is None:
+            with self.lock:
+                number = self.numbers.setdefault(journal, len(self.journals))
+                if number == len(self.journals):
+                    self.journals.append(journal)
+        return number
+
+    def add(self, hashes: Iterable[bytes], entry: bytes) -> None:
+        """Add *entry* under each of *hashes*; the caller holds :attr:`lock` and then moves the position on."""
+        fresh = self._fresh
+        for hash_ in hashes:
+            fresh.setdefault(hash_, []).append(entry)
+
+    def changed(self) -> None:
+        """Say that there is something to write; starts the thread that writes."""
+        if self._env is None or self._wake.is_set():
+            return
+        if self._thread is None and os.getpid() == self._pid and not self._stop.is_set():
+            with self.lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="nbreplay-index", daemon=True)
+                    self._thread.start()
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._wake.wait()
+            self._stop.wait(BATCH_S)
+            self._wake.clear()
+            try:
+                self.write()
+            except Exception:  # noqa: BLE001 - a thread of ours: it must not end in silence, and the store works without it
+                logger.warning("the index cannot be written", exc_info=True)
+
+    def write(self) -> None:
+        """Write what was added. Order: journals are made durable before, by *before_write*."""
+        with self._write_lock:
+            self._before_write()
+            if self._env is None:
+                return
+            with self.lock:
+                if not self._writing:  # else a batch that failed is tried again, with what came since
+                    self._writing, self._fresh = self._fresh, {}
+                facts = self._pack_facts()
+                batch = sorted((hash_, entry) for hash_, entries in self._writing.items() for entry in entries)
+                complete = not self._fresh
+            reach("index.before")
+            try:
+                with self._env.begin(write=True) as txn:
+                    with txn.cursor(db=self._entries) as cursor:
+                        cursor.putmulti(batch, dupdata=True, overwrite=True)
+                    if complete:
+                        txn.put(b"facts", facts, db=self._facts)
+            except (lmdb.Error, OSError) as e:
+                self._give_up(e)
+                return
+            reach("index.written")
+            with self.lock:
+                self._writing = {}
+
+    def _give_up(self, error: Exception) -> None:
+        """Stop using the environment: full map, full disk, damaged page."""
+        logger.warning("the index is not used any more: %s", error)
+        self.is_lost = True
+
+    # ------------------------------------------------------------ facts
+
+    def _pack_facts(self) -> bytes:
+        facts = {
+            "version": VERSION,
+            "journals": [[name, self.positions.get(name, 0)] for name in self.journals],
+            "forgotten": sorted(self.forgotten),
+        }
+        return json.dumps(facts).encode()
+
+    def _load_facts(self) -> None:
+        with self._env.begin(db=self._facts) as txn:
+            packed = txn.get(b"facts")
+        if packed is None:
+            return
+        try:
+            facts = json.loads(packed)
+            if facts["version"] != VERSION:
+                raise ValueError(f"version {facts['version']}")
+            for name, position in facts["journals"]:
+                self.positions[name] = position
+                self.number(name)
+            self.forgotten = {(name, offset) for name, offset in facts["forgotten"]}
+        except (ValueError, KeyError, TypeError) as e:
+            raise lmdb.CorruptedError(str(e)) from e
+
+    def clear(self) -> None:
+        """Forget everything: the journals are going to be read again from their start."""
+        with self._write_lock, self.lock:
+            self._fresh, self._writing = {}, {}
+            self.journals, self.numbers, self.positions, self.forgotten = [], {}, {}, set()
+            if self._env is None:
+                return
+            if self.is_lost:
+                with self._read_lock:
+                    self._env.close()
+                    self._env = None
+                    self.is_lost = False
+                return
+            with self._env.begin(write=True) as txn:
+                txn.drop(self._entries, delete=False)
+                txn.drop(self._facts, delete=False)
+
+    # ------------------------------------------------------------ end
+
+    def close(self) -> None:
+        """Write what is left, close, and leave the mark that says so."""
+        self._stop.set()
+        self._wake.set()
+        thread, self._thread = self._thread, None
+        if thread and thread is not threading.current_thread():
+            thread.join()
+        clean = False
+        try:
+            self.write()
+            clean = self._env is not None and not self.is_lost
+            if clean and self._mark:
+                self._env.sync(True)
+        except (lmdb.Error, OSError) as e:
+            logger.info("the index was not closed properly: %s", e)
+            clean = False
+        with self._read_lock:
+            env, self._env = self._env, None
+            if env is not None:
+                env.close()
+        if self._mark:
+            reach("index.synced")
+            self._mark.release(clean=clean)
+            reach("index.marked")
+
+    def abandon(self) -> None:
+        """Forget the environment and the lock without touching them: for a forked child, whose parent goes on."""
+        _PARENTS.append(self._env)
+        self._env = None
+        self._thread = None
+        self.lock = threading.RLock()
+        self._read_lock = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._wake, self._stop = threading.Event(), threading.Event()
+        self._stop.set()
+        if self._mark:
+            self._mark.drop_lock()
+            self._mark = None
+
+
+_PARENTS: list[Any] = []
+"""Environments of the process that this one was forked from: kept, so that nothing closes them here."""
+
+
+class _Mark:
+    """The lock on an index folder, and the mark of a clean close."""
+
+    def __init__(self, folder: Path, key: UserKey, fd: int) -> None:
+        self.folder = folder
+        self._key = key
+        self._fd = fd
+
+    @classmethod
+    def take(cls, folder: Path, key: UserKey) -> _Mark | None:
+        """Lock *folder* and make its environment safe to open; None if another process has it, or it cannot be made."""
+        try:
+            folder.mkdir(mode=FOLDER_MODE, exist_ok=True, parents=True)
+            fd = os.open(folder / "owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as e:
+            logger.debug("no index in %s: %s", folder, e)
+            return None
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mark = cls(folder, key, fd)
+            if not mark._is_clean():
+                mark.clear()
+            (folder / "clean").unlink(missing_ok=True)
+            reach("index.opened")
+        except OSError as e:
+            logger.debug("the index in %s is not ours: %s", folder, e)
+            os.close(fd)
+            return None
+        return mark
+
+    def clear(self) -> None:
+        """Delete the environment unread."""
+        for name in ("clean", "data.mdb", "lock.mdb"):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def release(self, *, clean: bool) -> None:
+        """Leave the mark if the close was *clean*, and give the folder to others."""
+        try:
+            if clean:
+                temporary = self.folder / "clean.new"
+                temporary.write_bytes(self._describe())
+                temporary.replace(self.folder / "clean")
+        except OSError as e:
+            logger.info("no mark of a clean close in %s: %s", self.folder, e)
+        finally:
+            self.drop_lock()
+
+    def drop_lock(self) -> None:
+        """Close the lock's descriptor."""
+        with contextlib.suppress(OSError):
+            os.close(self._fd)
+
+    def _is_clean(self) -> bool:
+        data = self.folder / "data.mdb"
+        if data.is_symlink() or not data.is_file():
+            return False
+        with contextlib.suppress(OSError):
+            return (self.folder / "clean").read_bytes() == self._describe()
+        return False
+
+    def _describe(self) -> bytes:
+        """Return version, size and digest of the environment's file, under the user's code."""
+        hasher = xxhash.xxh3_128()
+        size_bytes = 0
+        with (self.folder / "data.mdb").open("rb") as file:
+            while part := file.read(4 << 20):
+                hasher.update(part)
+                size_bytes += len(part)
+        text = json.dumps([VERSION, list(lmdb.version()), size_bytes, hasher.hexdigest()]).encode()
+        code = self._key.code(b"index", text)
+        assert len(code) == MAC_BYTES
+        return code + text
+
+
+def _open_env(folder: Path) -> Any:
+    """Open the environment in *folder*; None where LMDB cannot work: the index is then in memory only."""
+    for map_bytes in MAP_BYTES:
+        try:
+            return lmdb.open(
+                str(folder),
+                map_size=map_bytes,
+                max_dbs=4,
+                max_readers=READERS,
+                sync=False,
+                metasync=False,
+                readahead=False,
+                mode=0o600,
+            )
+        except (lmdb.Error, OSError, MemoryError) as e:
+            logger.debug("no index of %d bytes in %s: %s", map_bytes, folder, e)
+    return None
+
+
+def _private_env() -> Any:
+    """Open an environment whose files have no names any more: it goes with the process, however that ends."""
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="nbreplay-index-"))
+    except OSError:
+        return None
+    try:
+        return _open_env(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,106 @@
+"""The user's key, and the codes that tell one's own records from a stranger's.
+
+The key is 32 random bytes in the user's data folder (mode 0600). Where home folders do not last, ``NBREPLAY_KEY_FILE``
+names another place. Where there is none at all, a key is made for this process only, and the store says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import logging
+import os
+from pathlib import Path
+
+from nbreplay.digest import Buffer
+
+logger = logging.getLogger(__name__)
+
+KEY_BYTES = 32
+MAC_BYTES = 32
+
+
+class UserKey:
+    """Makes and checks keyed blake2b codes.
+
+    Attributes
+    ----------
+    problem : str
+        Why the key does not outlast this process; empty if it does.
+    """
+
+    def __init__(self, key: bytes, problem: str = "") -> None:
+        self.problem = problem
+        self._fresh = hashlib.blake2b(key=key, digest_size=MAC_BYTES, person=b"nbreplay-record")
+
+    def code(self, *parts: Buffer) -> bytes:
+        """Return the code of *parts*, taken as one sequence of bytes."""
+        hasher = self._fresh.copy()
+        for part in parts:
+            hasher.update(part)
+        return hasher.digest()
+
+    def holds(self, code: bytes, *parts: Buffer) -> bool:
+        """Return whether *code* is this user's code of *parts*."""
+        return hmac.compare_digest(code, self.code(*parts))
+
+
+def key_path() -> Path:
+    """Return where the user's key is, or would be."""
+    named = os.environ.get("NBREPLAY_KEY_FILE")
+    if named:
+        return Path(named).expanduser()
+    import platformdirs
+
+    return platformdirs.user_data_path("nbreplay") / "key"
+
+
+_keys: dict[Path, UserKey] = {}
+
+
+def user_key(path: Path | None = None) -> UserKey:
+    """Return the user's key, made on first use; the same object for the same *path*."""
+    path = path or key_path()
+    if path not in _keys:
+        try:
+            _keys[path] = UserKey(_read_or_make(path))
+        except (OSError, ValueError) as e:
+            problem = f"no key of yours in {path} ({e}): what is recorded now is trusted by this process only"
+            logger.warning("%s; NBREPLAY_KEY_FILE can name another place", problem)
+            _keys[path] = UserKey(os.urandom(KEY_BYTES), problem)
+    return _keys[path]
+
+
+def _read_or_make(path: Path) -> bytes:
+    with contextlib.suppress(FileNotFoundError):
+        return _read(path)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}-{os.getpid()}-{os.urandom(4).hex()}")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(fd, os.urandom(KEY_BYTES))
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    try:
+        with contextlib.suppress(FileExistsError):  # two processes at once: the first one's key is the key
+            os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return _read(path)
+
+
+def _read(path: Path) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        state = os.fstat(fd)
+        if state.st_mode & 0o077 and state.st_uid == os.getuid():
+            logger.warning("%s could be read by others; it is private now", path)
+            os.fchmod(fd, 0o600)
+        key = os.read(fd, KEY_BYTES + 1)
+    finally:
+        os.close(fd)
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{len(key)} bytes instead of {KEY_BYTES}")
+    return key
