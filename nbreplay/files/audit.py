@@ -318,14 +318,15 @@ def _network(scope: Scope, *args: Any) -> None:
         scope.remote("it used the network", "fetch to a file first, in a task or cell of its own")
 
 
-def _thread(scope: Scope, function: Any, *rest: Any) -> None:
-    thread = getattr(function, "__self__", None)
-    if not isinstance(thread, threading.Thread):
-        if not by_own_packages() and not by_import_of_installed():
-            scope.refuse("it started a thread below Python's threading module")
-        return
+def adopt(scope: Scope, thread: threading.Thread) -> None:
+    """A run starts *thread*: what that does is the run's doing, unless it is Dask's or Jupyter's own."""
     if not thread.name.startswith(_FOREIGN_THREADS) and not by_own_packages():
         _kin[thread] = weakref.ref(scope) if scope.strict else None
+
+
+def _raw_thread(scope: Scope, function: Any, *rest: Any) -> None:
+    if not isinstance(getattr(function, "__self__", None), threading.Thread) and not by_own_packages():
+        scope.refuse("it started a thread below Python's threading module")
 
 
 def _chdir(scope: Scope, path: Any) -> None:
@@ -348,8 +349,8 @@ HANDLERS: dict[str, Callable[..., None]] = {
     "os.fchdir": _chdir,
     "shutil.rmtree": _rmtree,
     "sqlite3.connect": _sqlite,
-    "_thread.start_new_thread": _thread,
-    "_thread.start_joinable_thread": _thread,
+    "_thread.start_new_thread": _raw_thread,  # raised from 3.12 on
+    "_thread.start_joinable_thread": _raw_thread,
     **dict.fromkeys(
         (
             "subprocess.Popen",

@@ -21,7 +21,12 @@ from nbreplay.files.scope import Scope
 _QUIET = ("posixpath", "ntpath", "linecache", "inspect", "shutil", "tempfile", "warnings", "traceback", "tokenize")
 """They look at parts of a path, or at source files for a traceback; the result shows in what is opened next."""
 
-_QUIET_FILES = frozenset(os.path.join(os.path.dirname(os.__file__), name + ".py") for name in _QUIET)
+_QUIET_FILES = frozenset(
+    (
+        *(os.path.join(os.path.dirname(os.__file__), name + ".py") for name in _QUIET),
+        *(f"<frozen {name}>" for name in (*_QUIET, "os", "site", "importlib._bootstrap_external")),
+    )
+)
 _CAPABILITIES = ("supports_dir_fd", "supports_fd", "supports_follow_symlinks", "supports_effective_ids")
 
 _installed = [False]
@@ -39,8 +44,21 @@ def install() -> None:
     _replace(os, "access", _looker(os.access, "exists"))
     for name in ("exists", "isfile", "isdir", "lexists"):
         _replace(os.path, name, _looker(getattr(os.path, name), "exists"))
+    _replace(os.path, "getsize", _looker(os.path.getsize, "stat"))
     for name in ("getmtime", "getctime", "getatime"):
         _replace(os.path, name, _clock(getattr(os.path, name)))
+
+    threading.Thread.start = _starter(threading.Thread.start)  # type: ignore[method-assign, assignment]
+
+
+def _starter(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+    @functools.wraps(original)
+    def start(self: threading.Thread) -> None:
+        if audit.active and (scope := audit.current()) is not None:
+            audit.adopt(scope, self)
+        original(self)
+
+    return start
 
 
 def _replace(module: ModuleType, name: str, wrapper: Callable[..., Any]) -> None:
@@ -69,7 +87,7 @@ def _looker(original: Callable[..., Any], aspect: str) -> Callable[..., Any]:
         if ident in busy or (ident not in active and audit._inherited(ident) is None):
             return original(path, *args, **kwargs)
         caller = sys._getframe(1).f_code.co_filename
-        if caller not in _QUIET_FILES and not caller.startswith("<frozen") and kwargs.get("dir_fd") is None:
+        if caller not in _QUIET_FILES and kwargs.get("dir_fd") is None:
             audit.tell(_looked, (path, aspect))
         busy.add(ident)  # what the original calls in turn is the same look
         try:
