@@ -30,7 +30,6 @@ _HOMES = {
     "unpack": "bundle",
     "check": "bundle",
     "verify": "care",
-    "prune": "care",
     "forget": "care",
     "install": "setup",
 }
