@@ -35,7 +35,7 @@ _COLOUR = re.compile(r"\x1b\[[0-9;:]*m\Z")
 # control characters except tab, line feed and carriage return. What is left cannot join into a new sequence, because
 # each escape character goes or stays with a whole colour.
 _CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x1b\\|\x07|\x9c|\Z)|\x1b[@-_]?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]",
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x1b\\|\x07|\x9c|\Z)|\x1b[ -/]*[0-~]?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]",
     re.DOTALL,
 )
 

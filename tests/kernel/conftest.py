@@ -78,8 +78,13 @@ class Kernel:
         """Send an execute request without waiting; return its message id."""
         session = self.client.session
         content = {
-            "code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False,
-            "stop_on_error": True, **options,
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+            **options,
         }
         header = session.msg_header("execute_request")
         if "subshell_id" in options:
@@ -137,9 +142,7 @@ class Kernel:
 
     def probe(self, expression):
         """Return the repr of *expression*, without leaving a trace in history or records."""
-        answer = self.run(
-            "", silent=True, store_history=False, user_expressions={"x": expression}
-        )
+        answer = self.run("", silent=True, store_history=False, user_expressions={"x": expression})
         value = answer.content["user_expressions"]["x"]
         return value["data"]["text/plain"] if value["status"] == "ok" else f"{value['ename']}: {value['evalue']}"
 
@@ -174,9 +177,7 @@ def specs(tmp_path_factory):
 def launch(specs, name, cwd, env):
     manager = KernelManager(kernel_name=name, kernel_spec_manager=specs)
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("NBREPLAY", "JPY_", "PYTEST"))}
-    manager.start_kernel(
-        cwd=str(cwd), env={**environ, **env}, extra_arguments=["--HistoryManager.hist_file=:memory:"]
-    )
+    manager.start_kernel(cwd=str(cwd), env={**environ, **env}, extra_arguments=["--HistoryManager.hist_file=:memory:"])
     client = manager.blocking_client()
     client.start_channels()
     client.wait_for_ready(timeout=TIMEOUT_S)
