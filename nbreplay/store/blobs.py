@@ -114,7 +114,9 @@ class BlobFolder:
         BlobDamaged
             The file is not what its name says; it was moved to quarantine.
         """
-        digest, size_bytes, strong = (ref, -1, b"") if isinstance(ref, str) else (ref.digest, ref.size_bytes, ref.strong)
+        digest, size_bytes, strong = (
+            (ref, -1, b"") if isinstance(ref, str) else (ref.digest, ref.size_bytes, ref.strong)
+        )
         if not digest_is_plain(digest):
             raise BlobMissing(digest, str(self.store_dir))
         path = self.path(digest)

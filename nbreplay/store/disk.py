@@ -89,6 +89,7 @@ def temporary_name() -> str:
     """Return a name that no other process and no other thread uses."""
     return f"{TEMPORARY}{os.getpid()}-{os.urandom(6).hex()}"
 
+
 def read_all(fd: int, offset: int, size_bytes: int) -> memoryview:
     """Return *size_bytes* bytes from *offset* on, or fewer where the file ends; writable."""
     buffer = bytearray(size_bytes)

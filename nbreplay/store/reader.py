@@ -145,8 +145,6 @@ class Journals:
         if not name or "/" in name:
             return -1
         try:
-            return os.open(
-                self.folder / f"{name}{SUFFIX}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
-            )
+            return os.open(self.folder / f"{name}{SUFFIX}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return -1

@@ -221,7 +221,9 @@ class Store:
         BlobDamaged
             It is not what its name says; it is not found any more, so that the next `put` heals it.
         """
-        digest, size_bytes, strong = (ref, -1, b"") if isinstance(ref, str) else (ref.digest, ref.size_bytes, ref.strong)
+        digest, size_bytes, strong = (
+            (ref, -1, b"") if isinstance(ref, str) else (ref.digest, ref.size_bytes, ref.strong)
+        )
         if not digest_is_plain(digest):
             raise BlobMissing(digest, str(self.path))
         if size_bytes > self._settings.small_blob_bytes:  # most likely a file: its absence costs least to find out
@@ -315,7 +317,8 @@ class Store:
         if not found:
             return [[] for _ in hashes]
         return [
-            self._read(kind, key, found[hash_]) if hash_ in found else [] for key, hash_ in zip(keys, hashes, strict=True)
+            self._read(kind, key, found[hash_]) if hash_ in found else []
+            for key, hash_ in zip(keys, hashes, strict=True)
         ]
 
     def scan(self, kind: str) -> Iterator[Stored]:
@@ -485,7 +488,9 @@ class Store:
         number = self._index.number(name)
         pack, visit = ENTRY.pack, self._visit
 
-        def seen(form: int, kind: bytes, keys: memoryview, sequence: int, offset: int, size: int, body: memoryview) -> None:
+        def seen(
+            form: int, kind: bytes, keys: memoryview, sequence: int, offset: int, size: int, body: memoryview
+        ) -> None:
             if sequence > self._sequence:
                 self._sequence = sequence
             with contextlib.suppress(ValueError):

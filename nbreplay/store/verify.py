@@ -67,7 +67,9 @@ def _blobs(path: Path) -> Iterator[Problem]:
     for file in sorted((path / "blobs").glob("*/*")):
         where = str(file.relative_to(path))
         if file.name.startswith(TEMPORARY):
-            yield Problem(where=where, what="a write that was not finished; `nbreplay prune` removes it", severity="note")
+            yield Problem(
+                where=where, what="a write that was not finished; `nbreplay prune` removes it", severity="note"
+            )
             continue
         try:
             fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -85,4 +87,6 @@ def _blobs(path: Path) -> Iterator[Problem]:
 def _quarantined(path: Path) -> Iterator[Problem]:
     folder = path / "quarantine"
     for file in sorted(folder.iterdir()) if folder.is_dir() else ():
-        yield Problem(where=str(file.relative_to(path)), what="was found damaged earlier and set aside", severity="note")
+        yield Problem(
+            where=str(file.relative_to(path)), what="was found damaged earlier and set aside", severity="note"
+        )
