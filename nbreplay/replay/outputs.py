@@ -35,7 +35,8 @@ _COLOUR = re.compile(r"\x1b\[[0-9;:]*m\Z")
 # control characters except tab, line feed and carriage return. What is left cannot join into a new sequence, because
 # each escape character goes or stays with a whole colour.
 _CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x1b\\|\x07|\x9c|\Z)|\x1b[ -/]*[0-~]?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]",
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_].*?(?:\x1b\\|\x07|\x9c|\Z)|\x1b[ -/]*[0-~]?"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]",
     re.DOTALL,
 )
 
@@ -140,7 +141,7 @@ def harmless(messages: Iterable[OutputMessage]) -> tuple[list[OutputMessage], tu
     """
     kept: list[OutputMessage] = []
     dropped: set[str] = set()
-    for message in join_streams(messages):
+    for message in join_streams(_well_formed(messages, dropped)):
         make = _HARMLESS.get(message.msg_type)
         made = make(content_of(message), dropped) if make else None
         if make is None:
@@ -158,13 +159,23 @@ def dropped_line(dropped: Sequence[str]) -> OutputMessage:
     return encode("stream", {"name": "stderr", "text": text})
 
 
-def _stream(content: dict[str, Any], dropped: set[str]) -> dict[str, Any] | None:
-    if content.get("name") not in ("stdout", "stderr"):
-        dropped.add("stream")
-        return None
-    text = str(content.get("text", ""))
-    kept = plain_text(text)
-    if kept != text:
+def _well_formed(messages: Iterable[OutputMessage], dropped: set[str]) -> Iterable[OutputMessage]:
+    for message in messages:
+        try:
+            content = content_of(message)
+        except ValueError:
+            dropped.add(message.msg_type)
+            continue
+        known = content.get("name") in ("stdout", "stderr") and isinstance(content.get("text"), str)
+        if message.msg_type == "stream" and not known:
+            dropped.add("stream")
+            continue
+        yield message
+
+
+def _stream(content: dict[str, Any], dropped: set[str]) -> dict[str, Any]:
+    kept = plain_text(content["text"])
+    if kept != content["text"]:
         dropped.add("control sequences")
     return {"name": content["name"], "text": kept}
 
@@ -176,16 +187,16 @@ def _clear(content: dict[str, Any], dropped: set[str]) -> dict[str, Any]:
 def _bundle(content: dict[str, Any], dropped: set[str]) -> dict[str, Any] | None:
     data: dict[str, str] = {}
     metadata: dict[str, dict[str, float]] = {}
-    given = content.get("metadata") if isinstance(content.get("metadata"), dict) else {}
-    for mime, value in (content.get("data") or {}).items():
+    given = _object(content.get("metadata"))
+    for mime, value in _object(content.get("data")).items():
         if mime == "text/plain" and isinstance(value, str):
             data[mime] = plain_text(value)
             if data[mime] != value:
                 dropped.add("control sequences")
         elif mime in _PASSIVE_IMAGES and isinstance(value, str) and _BASE64.match(value):
             data[mime] = value
-            sizes = given.get(mime) if given else None
-            if isinstance(sizes, dict):
+            sizes = _object(given.get(mime))
+            if sizes:
                 numbers = (int, float)
                 metadata[mime] = {k: v for k, v in sizes.items() if k in ("width", "height") and isinstance(v, numbers)}
         else:
@@ -195,11 +206,14 @@ def _bundle(content: dict[str, Any], dropped: set[str]) -> dict[str, Any] | None
     made: dict[str, Any] = {"data": data, "metadata": metadata}
     if "execution_count" in content:
         made["execution_count"] = content["execution_count"]
-    transient = content.get("transient")
-    if transient is not None:
-        display_id = transient.get("display_id") if isinstance(transient, dict) else None
+    if "transient" in content:
+        display_id = _object(content["transient"]).get("display_id")
         made["transient"] = {"display_id": display_id} if isinstance(display_id, str) else {}
     return made
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 _HARMLESS: dict[str, Callable[[dict[str, Any], set[str]], dict[str, Any] | None]] = {
