@@ -86,7 +86,7 @@ class Commands:
         """
         engine, session = self._engine, self._engine.session
         engine.settle()
-        cells = engine.cells() if match_notebook else ()
+        cells = engine.notebook.cells() if match_notebook else ()
         boundary = boundary_after(number, session.lineage, cells)
         if not session.lineage.trusted(boundary):
             raise Untrusted(

@@ -30,7 +30,7 @@ from nbreplay.replay.match import Difference
 from nbreplay.replay.request import CellRequest, CellStatus, Decision, Outcome, Policy, Served
 from nbreplay.replay.running import Running, record_outside
 from nbreplay.replay.session import Session
-from nbreplay.replay.start import FileCell, boundary_before_first, file_cells
+from nbreplay.replay.start import NotebookFile, boundary_before_first
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Engine:
         self.session = Session(
             shell_ns=shell_ns, policy=policy, store_path=store_path, root=root, settings=settings, shell=shell
         )
-        self.notebook = notebook
+        self.notebook = NotebookFile(notebook)
         self.enabled = True
         self.visits: list[CellVisit] = []
         self.commands = Commands(self)
@@ -92,7 +92,7 @@ class Engine:
             return Decision(serve=None, reason="off")
         record_outside(session)
         code = cell_fingerprint(request.source)
-        position = request.position or self._position(request.cell_id)
+        position = request.position or self.notebook.number_of(request.cell_id)
         if not self._started:
             self._started = True
             if session.policy.serves:
@@ -153,7 +153,7 @@ class Engine:
     def _start(self, code: Any, request: CellRequest, position: int | None) -> None:
         session = self.session
         boundary = boundary_before_first(
-            code, cell_id=request.cell_id, position=position, cells=self.cells(), lineage=session.lineage
+            code, cell_id=request.cell_id, position=position, cells=self.notebook.cells(), lineage=session.lineage
         )
         if boundary is None or not session.lineage.trusted(boundary):
             return
@@ -165,11 +165,11 @@ class Engine:
         overhead_s = time.perf_counter() - began
         run = served.run
         nondeterministic = "nondeterministic: " + ", ".join(run.marks) if run.marks else "its inputs hold"
-        saved_reason = serve.record(self.session, request, run, self._position(request.cell_id))
+        saved_reason = serve.record(self.session, request, run, self.notebook.number_of(request.cell_id))
         return CellStatus(
             state="restored",
             reason=nondeterministic,
-            index=request.position or self._position(request.cell_id) or run.position,
+            index=request.position or self.notebook.number_of(request.cell_id) or run.position,
             cell_id=request.cell_id,
             recorded_s=run.run_s,
             overhead_s=overhead_s,
@@ -222,15 +222,6 @@ class Engine:
         """A restore chose where to begin: the first request is not a hint any more, and nothing disturbed the state."""
         self._started = True
         self._undisturbed = True
-
-    def cells(self) -> list[FileCell]:
-        """Return the code cells of the notebook file, none where it is not known."""
-        return file_cells(self.notebook)
-
-    def _position(self, cell_id: str | None) -> int | None:
-        if cell_id is None:
-            return None
-        return next((cell.number for cell in self.cells() if cell.cell_id == cell_id), None)
 
     def close(self) -> None:
         """Wait for the writer, then let go of everything."""

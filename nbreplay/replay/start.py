@@ -23,18 +23,41 @@ class FileCell:
     source: str
 
 
-def file_cells(notebook: Path | None) -> list[FileCell]:
-    """Return the code cells of the notebook file, none if it cannot be read."""
-    if notebook is None:
-        return []
-    try:
-        cells = json.loads(notebook.read_text(encoding="utf-8")).get("cells", [])
-        code = [cell for cell in cells if cell.get("cell_type") == "code"]
-        return [
-            FileCell(number, cell.get("id"), "".join(cell.get("source", ""))) for number, cell in enumerate(code, 1)
-        ]
-    except (OSError, ValueError, AttributeError, TypeError):
-        return []  # unsaved, moved or half written: the file is only a help
+class NotebookFile:
+    """The notebook file as last saved, read again only when it changed.
+
+    It is a help, never a source of truth: unsaved, moved or half written, it simply has no cells.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._stamp: tuple[int, int] | None = None
+        self._cells: list[FileCell] = []
+
+    def cells(self) -> list[FileCell]:
+        """Return the code cells, none if the file cannot be read."""
+        if self.path is None:
+            return []
+        try:
+            stat = self.path.stat()
+            stamp = (stat.st_mtime_ns, stat.st_size)
+            if stamp != self._stamp:
+                self._cells = _code_cells(self.path.read_text(encoding="utf-8"))
+                self._stamp = stamp
+        except (OSError, ValueError, AttributeError, TypeError):
+            return []
+        return self._cells
+
+    def number_of(self, cell_id: str | None) -> int | None:
+        """Return the number of the cell with this id."""
+        if cell_id is None:
+            return None
+        return next((cell.number for cell in self.cells() if cell.cell_id == cell_id), None)
+
+
+def _code_cells(text: str) -> list[FileCell]:
+    code = [cell for cell in json.loads(text).get("cells", []) if cell.get("cell_type") == "code"]
+    return [FileCell(number, cell.get("id"), "".join(cell.get("source", ""))) for number, cell in enumerate(code, 1)]
 
 
 def boundary_before_first(

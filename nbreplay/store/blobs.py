@@ -60,6 +60,8 @@ class BlobFolder:
         self.quarantine_dir = self.store_dir / "quarantine"
         self.network = is_network(self.store_dir)
         self.writable = writable
+        self.written_bytes = 0
+        """Bytes that this process has added; concurrent writers may miss one another's."""
         self._disk = disk or Disk()
         self._ratio = ratio
         self._unsynced: set[Path] = set()
@@ -203,6 +205,7 @@ class BlobFolder:
         else:
             self._disk.write(fd, view, frame.HEADER_BYTES)
         self._disk.write(fd, frame.pack_header(frame.Header(codec, len(view), stored_bytes, digest)), 0)
+        self.written_bytes += frame.HEADER_BYTES + stored_bytes
 
     # ------------------------------------------------------------ reading
 

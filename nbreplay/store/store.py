@@ -84,6 +84,7 @@ class Store:
         self.degraded: list[str] = []
         self.damaged = 0
         self.restarts = 0
+        self._appended_bytes = 0
         self._settings = settings
         self._disk = disk
         self._key = user_key()
@@ -185,6 +186,11 @@ class Store:
     def blobs(self) -> BlobFolder:
         """Return the folder of large blobs, which workers use without the rest."""
         return self._folder
+
+    @property
+    def written_bytes(self) -> int:
+        """Bytes that this process has added to the folder."""
+        return self._appended_bytes + self._folder.written_bytes
 
     def sync(self) -> None:
         """Return when everything that was put and appended would survive a loss of power."""
@@ -403,6 +409,7 @@ class Store:
                 journal = self._own_journal()
                 data, places, sequences = self._pack(journal, form, kind_bytes, packed)
                 journal.append(data)
+                self._appended_bytes += len(data)
             except OSError as e:
                 raise StoreUnwritable(f"{self.path} cannot be written: {e}") from e
             with self._index.lock:
