@@ -20,8 +20,7 @@ from typing import Any
 from nbreplay.errors import UsageError
 
 POLICIES = ("audit", "repeat")
-DEFAULT_NAME = "nbreplay"
-_NAME = re.compile(r"[a-z0-9._-]+\Z")
+_NAME = re.compile(r"[a-z0-9._-]*\Z")
 
 
 def install(
@@ -29,7 +28,7 @@ def install(
     user: bool = False,
     sys_prefix: bool = False,
     prefix: Path | None = None,
-    name: str = DEFAULT_NAME,
+    name: str = "",
     env: Mapping[str, str] | None = None,
     interpreter: str = sys.executable,
 ) -> list[Path]:
@@ -41,7 +40,7 @@ def install(
         Where Jupyter will find them, at most one: the user's Jupyter folder (the default), this environment, another
         environment's prefix.
     name : str
-        What the kernels' names begin with: *name*-audit and *name*-repeat.
+        Added to the kernels' names, to tell environments apart.
     env
         Variables that the kernels are started with.
     interpreter : str
@@ -54,15 +53,19 @@ def install(
     """
     if user + sys_prefix + (prefix is not None) > 1:
         raise UsageError("--user, --sys-prefix and --prefix exclude each other; name one of them")
-    if not _NAME.match(name):
-        raise UsageError(f"{name!r} cannot be a kernel's name; use lower-case letters, digits and - . _")
+    if not _NAME.match(name.lower()):
+        raise UsageError(f"{name!r} cannot be part of a kernel's name; use letters, digits and - . _")
     parent = _kernels_dir(sys_prefix=sys_prefix, prefix=prefix)
-    return [_write(parent / f"{name}-{policy}", policy, name, dict(env or {}), interpreter) for policy in POLICIES]
+    written = []
+    for policy in POLICIES:
+        folder = parent / (f"nbreplay-{policy}-{name.lower()}" if name else f"nbreplay-{policy}")
+        written.append(_write(folder, policy, kernel_json(policy, interpreter=interpreter, name=name, env=env or {})))
+    return written
 
 
-def kernel_json(policy: str, *, interpreter: str, name: str = DEFAULT_NAME, env: Mapping[str, str]) -> dict[str, Any]:
+def kernel_json(policy: str, *, interpreter: str, name: str = "", env: Mapping[str, str]) -> dict[str, Any]:
     """Return the content of ``kernel.json`` for *policy*, started by *interpreter*."""
-    label = "" if name == DEFAULT_NAME else f" ({name})"
+    label = f" ({name})" if name else ""
     spec: dict[str, Any] = {
         "argv": [interpreter, "-P", "-m", f"nbreplay.kernels.{policy}", "-f", "{connection_file}"],
         "display_name": f"NBReplay {policy.capitalize()}{label}",
@@ -84,9 +87,8 @@ def _kernels_dir(*, sys_prefix: bool, prefix: Path | None) -> Path:
     return (prefix or Path(sys.prefix)) / "share" / "jupyter" / "kernels"
 
 
-def _write(folder: Path, policy: str, name: str, env: dict[str, str], interpreter: str) -> Path:
+def _write(folder: Path, policy: str, spec: Mapping[str, Any]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    spec = kernel_json(policy, interpreter=interpreter, name=name, env=env)
     (folder / "kernel.json").write_text(json.dumps(spec, indent=2) + "\n", encoding="utf-8")
     logos = _logos(policy)
     for logo in logos.glob("logo-*") if logos else ():

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from nbreplay.config import store_beside
+
 FOLDER_STORE = "notebooks.nbreplay"
 """Name of the store of a working folder whose notebook is not known."""
 
@@ -21,11 +23,6 @@ class Place(NamedTuple):
     notebook: Path | None
     store: Path
     root: Path
-
-
-def store_beside(notebook: Path) -> Path:
-    """Return where the store of *notebook* is when nobody says otherwise."""
-    return notebook.with_name(f"{notebook.stem}.nbreplay")
 
 
 def find_place(

@@ -30,7 +30,7 @@ def test_jupyter_lists_what_was_installed_with_an_absolute_interpreter(tmp_path)
 
 def test_a_name_and_variables_are_taken_over(tmp_path):
     folders = install(prefix=tmp_path, name="lab", env={"A": "1"})
-    assert [folder.name for folder in folders] == ["lab-audit", "lab-repeat"]
+    assert [folder.name for folder in folders] == ["nbreplay-audit-lab", "nbreplay-repeat-lab"]
     spec = json.loads((folders[0] / "kernel.json").read_text())
     assert spec["env"] == {"A": "1"}
     assert "lab" in spec["display_name"]
@@ -47,9 +47,9 @@ def test_the_user_s_folder_is_jupyter_s(tmp_path, monkeypatch):
     assert install(user=True)[0] == tmp_path / "kernels" / "nbreplay-audit"
 
 
-@pytest.mark.parametrize("name", ["", "Two Words", "../up", "a/b", "Ä"])
+@pytest.mark.parametrize("name", ["Two Words", "../up", "a/b", "Ä"])
 def test_a_name_that_jupyter_would_refuse_is_refused(tmp_path, name):
-    with pytest.raises(UsageError, match="lower-case"):
+    with pytest.raises(UsageError, match="letters"):
         install(prefix=tmp_path, name=name)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nbreplay.kernels.notebook import FOLDER_STORE, find_place, store_beside
+from nbreplay.config import store_beside
+from nbreplay.kernels.notebook import FOLDER_STORE, find_place
 
 
 def test_the_server_s_session_name_comes_first(tmp_path):
