@@ -165,7 +165,7 @@ class Archive:
                 raise self._damaged(f"the name {name!r} is there twice")
             seen.add(folded)
             mode = entry.external_attr >> 16
-            if mode and not stat.S_ISREG(mode):
+            if stat.S_IFMT(mode) not in (0, stat.S_IFREG):
                 raise self._damaged(f"{name!r} is no plain file")
             if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
                 raise self._damaged(f"{name!r} is compressed")
