@@ -47,7 +47,9 @@ def bundle(path, files=GOOD, *, manifest=None, extra=(), modes=None, compression
             entry.external_attr = (modes or {}).get(name, stat.S_IFREG | 0o600) << 16
             archive.writestr(entry, data)
         if manifest is not False:
-            archive.writestr(MANIFEST, json.dumps(manifest or manifest_of({**files, **dict(extra)})))
+            archive.writestr(
+                MANIFEST, json.dumps(manifest_of({**files, **dict(extra)}) if manifest is None else manifest)
+            )
     return path
 
 
