@@ -1,4 +1,4 @@
-"""Values to bytes and back: task results, outputs, simple values. Namespaces put :mod:`nbreplay.serialize.units` on top.
+"""Values to bytes and back: task results, outputs, simple values. Namespaces use :mod:`nbreplay.serialize.units`.
 
 Codecs, the first that can do the value exactly:
 

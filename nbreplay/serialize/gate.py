@@ -54,7 +54,7 @@ def loads(
     Parameters
     ----------
     stream : bytes-like
-        As pickle, cloudpickle or dill wrote it. Its digest was checked, and it is read once: what was checked is loaded.
+        As pickle, cloudpickle or dill wrote it; checked before, and not read again: what was checked is loaded.
     buffers : sequence of bytes-like
         The buffers that left the stream, in their order; arrays are made on them without a copy.
     trust : Trust

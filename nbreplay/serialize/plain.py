@@ -1,7 +1,7 @@
 """Plain values as msgpack, exactly: types, order and sharing come back as they were, and nothing is unpickled.
 
-Plain are None, bool, int, float, complex, str, bytes, bytearray, numpy arrays and scalars without objects, and lists, tuples, dicts,
-sets and frozensets of plain values. Exact types only: a subclass has behaviour that would be lost. A mutable container
+Plain are None, bool, int, float, complex, str, bytes, bytearray, numpy arrays and scalars without objects, and lists,
+tuples, dicts, sets and frozensets of plain values. Exact types only: a subclass has behaviour that would be lost. A mutable container
 that is met twice is not plain either, for two copies would come back. msgpack's own types stand for themselves, and
 extensions for the rest:
 
@@ -90,7 +90,7 @@ class _Encoder:
         kinds = set(map(type, values))
         if kinds <= _SCALARS and int not in kinds:
             return list(values)
-        if kinds == {int} and -(1 << 63) <= min(values) and max(values) < 1 << 63:
+        if kinds == {int} and min(values) >= -(1 << 63) and max(values) < 1 << 63:
             return list(values)
         self._spend(len(values))
         return [self.plain(value, depth + 1) for value in values]

@@ -14,9 +14,10 @@ Order of writing: blob, then journal, then index. The append of a record is the 
 """
 
 from nbreplay.store.blobs import BlobFolder
+from nbreplay.store.catalogue import Stored
 from nbreplay.store.identity import read_identity
 from nbreplay.store.journal import Place
-from nbreplay.store.store import Store, Stored
+from nbreplay.store.store import Store
 from nbreplay.store.verify import Problem
 
 __all__ = ["BlobFolder", "Place", "Problem", "Store", "Stored", "read_identity"]

@@ -35,7 +35,7 @@ FRESH_S = 3600.0
 
 
 def digest_is_plain(digest: str) -> bool:
-    """Return whether *digest* is 32 lower-case hex digits: others come from damaged or hostile records, and name paths."""
+    """Return whether *digest* is 32 lower-case hex digits: others, from hostile records, could name paths."""
     return len(digest) == 32 and not digest.strip("0123456789abcdef")
 
 

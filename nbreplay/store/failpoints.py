@@ -1,7 +1,7 @@
 """Named places at which a fault test stops the process, or makes a write fail.
 
 ``NBREPLAY_FAIL_AT=blob.written`` kills the process (SIGKILL) the first time it comes there, ``blob.written:3`` the
-third time, and ``blob.written:3=ENOSPC`` raises that OSError instead. Without the variable a place costs one comparison.
+third time, and ``blob.written:3=ENOSPC`` raises that OSError instead. Without the variable it costs one comparison.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Index:
     forgotten : set of (str, int)
         Journal and offset of records that are not to be found any more.
     is_lost : bool
-        What was written cannot be read any more: the owner clears the index, which goes on in memory, and fills it again.
+        What was written cannot be read any more: the owner clears the index, which goes on in memory, and refills it.
     """
 
     def __init__(self, env: Any, mark: _Mark | None, before_write: Callable[[], None]) -> None:
@@ -153,6 +153,18 @@ class Index:
         for hash_ in hashes:
             fresh.setdefault(hash_, []).append(entry)
 
+    def add_one(self, hash_: bytes, entry: bytes) -> None:
+        """Add *entry* under *hash_*; as :meth:`add`."""
+        fresh = self._fresh
+        if hash_ in fresh:
+            fresh[hash_].append(entry)
+        else:
+            fresh[hash_] = [entry]
+
+    def entries_of(self, hash_: bytes) -> list[bytes]:
+        """Return the list to which entries under *hash_* are added, for as long as the caller holds :attr:`lock`."""
+        return self._fresh.setdefault(hash_, [])
+
     def changed(self) -> None:
         """Say that there is something to write; starts the thread that writes."""
         if self._env is None or self._wake.is_set():
@@ -171,7 +183,7 @@ class Index:
             self._wake.clear()
             try:
                 self.write()
-            except Exception:  # noqa: BLE001 - a thread of ours: it must not end in silence, and the store works without it
+            except Exception:  # a thread of ours: it must not end in silence, and the store works without it
                 logger.warning("the index cannot be written", exc_info=True)
 
     def write(self) -> None:

@@ -232,7 +232,7 @@ class Journal:
         Raises
         ------
         OSError
-            Nothing was appended; another try may follow.
+            Nothing was appended. The journal ends here: another one has to be begun.
         """
         reach("journal.before")
         if is_armed("journal.half"):
@@ -241,7 +241,7 @@ class Journal:
         try:
             self._disk.write(self.fd, data, self.end)
         except OSError:
-            with contextlib.suppress(OSError):  # else the next append writes over it, and readers stop before it
+            with contextlib.suppress(OSError):  # else readers stop before it
                 self._disk.truncate(self.fd, self.end)
             raise
         self.end += len(data)
@@ -340,7 +340,7 @@ class Scan:
                 self.position = start + at
 
     def _resync(self, window: memoryview, at: int, seed: int, start: int) -> int:
-        """Return where in *window* the next whole record after *at* is, and note what lies between; -1 if there is none."""
+        """Return where in *window* the next whole record after *at* is, and note what lies between; -1 if none is."""
         data = window.obj if isinstance(window.obj, bytearray) else bytearray(window)
         found = at
         while (found := data.find(RECORD_MAGIC, found + 1, len(window))) >= 0:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from nbreplay.store.disk import read_all
 from nbreplay.store.journal import (
     FILE_BYTES,
     SUFFIX,
@@ -104,14 +104,18 @@ class Journals:
                 os.close(fd)
 
     def read(self, place: Place) -> Record | None:
-        """Return the record at *place*; None if it is not there, or not whole."""
-        with self._lock:
+        """Return the record at *place*; None if there is something else, or less.
+
+        Raises
+        ------
+        OSError
+            The journal is gone, or cannot be read now.
+        """
+        with self._lock:  # else another thread may close the descriptor meanwhile
             fd = self._kept(place.journal)
-            if fd < 0:
-                return None
             try:
-                raw = read_all(fd, place.offset, place.size_bytes)
-            except (OSError, ValueError, OverflowError, MemoryError):
+                raw = memoryview(os.pread(fd, place.size_bytes, place.offset))
+            except (ValueError, OverflowError, MemoryError):
                 return None
         return parse_record(raw, place.journal, seed_of(place.journal), place.offset)
 
@@ -137,8 +141,9 @@ class Journals:
             while len(self._files) >= OPEN_FILES:
                 os.close(self._files.pop(next(iter(self._files))))
             fd = self._open(name)
-            if fd >= 0:
-                self._files[name] = fd
+            if fd < 0:
+                raise FileNotFoundError(errno.ENOENT, "journal", name)
+            self._files[name] = fd
         return fd
 
     def _open(self, name: str) -> int:
