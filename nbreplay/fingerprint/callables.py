@@ -1,0 +1,298 @@
+"""Functions, methods and what wraps them: their code, and what it reads.
+
+A function of an installed distribution goes by name, if ``module.qualname`` *is* that object. Any other is its code,
+defaults, closure and attributes; in task mode also the values of the globals that its code reads, at this moment.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import operator
+import random
+import sys
+import types
+from collections.abc import Iterator
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+from nbreplay.fingerprint import packages, refusals
+from nbreplay.fingerprint.code import CODES, CodeRecord
+from nbreplay.fingerprint.leaves import length, text
+from nbreplay.fingerprint.reads import reads_of
+from nbreplay.fingerprint.walk import FINISHERS, OPENERS, Parts, Walker
+
+VOLATILE = "__nbreplay_volatile__"
+"""Attribute by which :func:`nbreplay.volatile` marks a callable; it travels with it."""
+
+_ASKED = {"__doc__", "__name__", "__qualname__", "__annotations__", "__annotate__", "__code__", "__defaults__"}
+_NOT_STATE = {VOLATILE, "__doc__", "__name__", "__qualname__", "__module__", "__annotations__"}
+
+
+def library_token(w: Walker, obj: Any, module: Any, qualname: Any) -> bytes | None:
+    """Return what stands for an installed object, None if it is not what its module holds under its name."""
+    known = w.tokens.get(id(obj))
+    if known is None:
+        where = packages.installed(module)
+        token, refusal = None, None
+        if where is not None and isinstance(qualname, str) and packages.find(module, qualname) is obj:
+            token = packages.name_bytes(where, module, qualname)
+            refusal = refusals.by_name(module, qualname) if w.task else None
+        known = w.tokens[id(obj)] = (token, refusal)
+        w.hold(obj)
+    if known[1] is not None and not (w.pardon and known[1].kind == "random"):
+        w.refusals[known[1]] = None
+    return known[0]
+
+
+def write_function(w: Walker, fn: FunctionType) -> Parts:
+    token = library_token(w, fn, fn.__module__, fn.__qualname__)
+    if token is not None:
+        w.out += token
+        return None
+    if w.seals is not None and w.seals.write(w, fn):
+        return None
+    if not w.number(fn):
+        return None
+    return _function(w, fn)
+
+
+def _function(w: Walker, fn: FunctionType) -> Iterator[Any]:
+    record = CODES(fn.__code__)
+    home = fn.__globals__.get("__name__")
+    where = packages.installed(home) if isinstance(home, str) else None
+    if where is not None and fn.__globals__ is getattr(sys.modules.get(home or ""), "__dict__", None):
+        w.out += b"K" + text(where.name) + text(where.version)
+        follow = False
+    elif where is not None:  # a copy of a library's closure, with globals of its own
+        w.out += b"K" + text(where.name) + text(where.version)
+        follow = False
+    else:
+        w.out += b"F"
+        follow = True
+        w.definitions[id(fn)] = fn
+    w.out += record.digest
+    if w.task:
+        _note(w, fn, record, follow)
+    if w.exact:
+        yield from _own(w, fn, record, follow)
+    else:
+        yield from _parts(w, fn)
+        if follow:
+            yield from reads_of(w, fn, record)
+        w.named.append(fn)
+
+
+def _note(w: Walker, fn: FunctionType, record: CodeRecord, follow: bool) -> None:
+    from nbreplay.digest import Digest
+    from nbreplay.fingerprint.walk import Component
+
+    if follow and not w.in_subwalk:
+        w.components.append(Component("function", fn.__qualname__, Digest(record.digest.hex()), fn.__code__))
+    w.asks |= _ASKED & record.names
+    if fn.__dict__.get(VOLATILE):
+        w.refuse("volatile", f"{fn.__qualname__} is marked volatile")
+    if not follow:
+        return
+    for name in record.writes:
+        w.refuse("effect", f"{fn.__qualname__} assigns the global name {name}")
+    for name in sorted(refusals.FILE_METHODS & record.names):
+        w.refuse("files", f"{fn.__qualname__} calls {name}, which reads or writes files")
+    for name in record.star_imports:
+        w.refuse("dynamic", f"{fn.__qualname__} imports all names of {name}")
+
+
+def _parts(w: Walker, fn: FunctionType) -> Iterator[Any]:
+    """Yield defaults, closure and attributes."""
+    yield fn.__defaults__
+    defaults = fn.__kwdefaults__
+    w.out += length(len(defaults or ()))
+    for name in sorted(defaults or ()):
+        w.out += text(name)
+        yield defaults[name]
+    cells = fn.__closure__ or ()
+    names = fn.__code__.co_freevars
+    w.out += length(len(cells))
+    for name, cell in zip(names, cells, strict=True):
+        start = len(w.out)
+        yield cell
+        w.component("closure", f"{fn.__qualname__}: {name}", start, cell)
+    state = {key: value for key, value in fn.__dict__.items() if key not in _NOT_STATE}
+    w.out += length(len(state))
+    for name in sorted(state):
+        w.out += text(name)
+        yield state[name]
+
+
+def _own(w: Walker, fn: FunctionType, record: CodeRecord, follow: bool) -> Iterator[Any]:
+    """Yield all that can be observed of a function itself; its globals are noted by name."""
+    w.out += text(fn.__name__) + text(fn.__qualname__) + text(str(fn.__module__))
+    if follow and (w.home is None or fn.__globals__ is w.home):
+        w.globals |= record.global_names
+    yield fn.__doc__ if isinstance(fn.__doc__, str) else None
+    yield from _parts(w, fn)
+    if sys.version_info < (3, 14):
+        yield fn.__annotations__ or None  # from 3.14 on, to ask for them runs code
+
+
+def write_cell(w: Walker, cell: types.CellType) -> Parts:
+    if not w.number(cell):
+        return None
+    w.link(cell)
+    w.out += b"O"
+    try:
+        return (cell.cell_contents,)
+    except ValueError:
+        w.out += b"empty"
+        return None
+
+
+def write_code(w: Walker, code: CodeType) -> Parts:
+    w.out += b"C" + CODES(code).digest
+    return None
+
+
+def write_method(w: Walker, method: MethodType) -> Parts:
+    w.out += b"b."
+    self = method.__self__
+    if w.task:
+        _check_self(w, self, getattr(method.__func__, "__name__", ""))
+    w.hold(method)
+    return (method.__func__, self)
+
+
+def _check_self(w: Walker, self: Any, name: str) -> None:
+    """Refuse methods of the process's own random generators, and clocks by way of their type."""
+    if w.pardon:
+        return
+    if self is random._inst and f"random:{name}" in refusals.BY_PATH:  # type: ignore[attr-defined]  # the module's own
+        w.refuse("random", f"random.{name} draws from a random generator without a seed")
+    mtrand = sys.modules.get("numpy.random.mtrand")
+    if mtrand is not None and self is mtrand.__dict__.get("_rand"):
+        w.refuse("random", f"numpy.random.{name} draws from a random generator without a seed")
+    if isinstance(self, type):
+        refusal = refusals.by_name(self.__module__, f"{self.__qualname__}.{name}")
+        if refusal is not None:
+            w.refusals[refusal] = None
+
+
+def write_builtin(w: Walker, fn: BuiltinFunctionType) -> Parts:
+    """Write a function made in C: by module and name, or with the object that it is bound to."""
+    token = library_token(w, fn, fn.__module__, fn.__qualname__)
+    if token is not None:
+        w.out += token
+        if w.task and fn.__self__ is not None and not isinstance(fn.__self__, ModuleType):
+            _check_self(w, fn.__self__, fn.__name__)
+        return None
+    owner = fn.__self__
+    if owner is None or isinstance(owner, ModuleType):
+        return _foreign(w, fn)
+    w.out += b"c." + text(fn.__name__)
+    if w.task:
+        _check_self(w, owner, fn.__name__)
+    return (owner,)
+
+
+def _foreign(w: Walker, fn: Any) -> Parts:
+    """Write a C function that is not in an installed module: by name, with its file if there is one."""
+    from nbreplay.fingerprint.modules import local_file
+
+    module = getattr(fn, "__module__", None)
+    found = local_file(module)
+    if found is None and packages.installed(module) is None:
+        w.unseen(fn, f"({getattr(fn, '__name__', '?')}) is compiled code of no known module")
+        return None
+    w.out += b"c!" + text(str(module)) + text(fn.__qualname__) + (found or b"")
+    return None
+
+
+def write_descriptor(w: Walker, obj: Any) -> Parts:
+    """Write ``str.upper``, a slot's descriptor and their like: the type that they belong to, and their name."""
+    w.out += b"m." + text(type(obj).__name__) + text(obj.__name__)
+    owner = obj.__objclass__
+    return (owner,) if id(owner) not in w.memo else (owner,)
+
+
+def write_partial(w: Walker, obj: functools.partial[Any]) -> Parts:
+    if not w.number(obj):
+        return None
+    w.link(obj)
+    w.out += b"pa"
+    state = vars(obj)
+    return (obj.func, obj.args, dict(obj.keywords), *((dict(state),) if state else ()))
+
+
+def write_lru_cache(w: Walker, obj: Any) -> Parts:
+    """Write a memoised function: the function and its parameters, never what it remembers."""
+    token = library_token(w, obj, getattr(obj, "__module__", None), getattr(obj, "__qualname__", None))
+    if token is not None:
+        w.out += token
+        return None
+    if not w.number(obj):
+        return None
+    w.link(obj)
+    w.out += b"lc"
+    if w.task and vars(obj).get(VOLATILE):
+        w.refuse("volatile", f"{obj.__qualname__} is marked volatile")
+    state = {key: value for key, value in vars(obj).items() if key not in _NOT_STATE and key != "__wrapped__"}
+    state.pop("cache_parameters", None)  # a function made in the library, for the two values below
+    return (obj.__wrapped__, w.hold(dict(sorted(obj.cache_parameters().items()))), w.hold(state))
+
+
+def write_property(w: Walker, obj: property) -> Parts:
+    w.out += b"pr"
+    return (obj.fget, obj.fset, obj.fdel)
+
+
+def write_wrapped_method(w: Walker, obj: Any) -> Parts:
+    w.out += b"sm" if type(obj) is staticmethod else b"cm"
+    return (obj.__func__,)
+
+
+def write_getter(w: Walker, obj: Any) -> Parts:
+    """Write an ``operator.itemgetter`` or one of its kin."""
+    w.out += b"og" + text(type(obj).__name__)
+    kind, parts, *rest = obj.__reduce__()
+    if isinstance(kind, functools.partial):
+        return (w.hold(parts), w.hold(dict(kind.keywords)), w.hold(kind.args))
+    return (w.hold(parts),)
+
+
+def finish_asked(w: Walker) -> Iterator[Any]:
+    """Yield docstrings, names and annotations of all functions if some code asks for them: else they do not count."""
+    if "__doc__" in w.asks:
+        for obj in w.named:
+            yield obj.__doc__ if isinstance(obj.__doc__, str) else None
+    if w.asks & {"__name__", "__qualname__"}:
+        for obj in w.named:
+            yield (obj.__name__, obj.__qualname__)
+    if w.asks & {"__annotations__", "__annotate__"}:
+        for obj in list(w.named):
+            yield w.hold(dict(getattr(obj, "__annotations__", None) or {}))
+
+
+FINISHERS.append(finish_asked)
+OPENERS.update(
+    {
+        FunctionType: write_function,
+        BuiltinFunctionType: write_builtin,
+        MethodType: write_method,
+        types.CellType: write_cell,
+        CodeType: write_code,
+        types.MethodDescriptorType: write_descriptor,
+        types.WrapperDescriptorType: write_descriptor,
+        types.ClassMethodDescriptorType: write_descriptor,
+        types.MemberDescriptorType: write_descriptor,
+        types.GetSetDescriptorType: write_descriptor,
+        types.MethodWrapperType: write_builtin,
+        functools.partial: write_partial,
+        type(functools.lru_cache(lambda: None)): write_lru_cache,
+        property: write_property,
+        staticmethod: write_wrapped_method,
+        classmethod: write_wrapped_method,
+        operator.itemgetter: write_getter,
+        operator.attrgetter: write_getter,
+        operator.methodcaller: write_getter,
+    }
+)
+_ = builtins

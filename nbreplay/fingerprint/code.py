@@ -1,0 +1,500 @@
+"""Identity of code: one canonical instruction stream per code object.
+
+What only marks positions is dropped, spellings that mean the same are unified, jump targets are renumbered, constants
+and names are put where they are used. File names, lines, docstrings, the order of constants and stack sizes vanish by
+construction. What the code reads from outside is listed beside the stream, by place of first use, and is resolved anew
+at each walk: a record depends on the code object alone and is kept.
+
+=========  ============================================================================
+part       bytes
+=========  ============================================================================
+header     tag, kind flags, counts and names of the parameters
+stream     pairs of 32-bit numbers: opcode, argument or index into the table
+handlers   one number per instruction: which handler it runs under
+table      constants and names in order of first use, each framed
+nested     code objects in the constants, the same way, in the table
+=========  ============================================================================
+
+Notes
+-----
+Raw bytecode will not do: the compiler writes ``math.floor(x)`` differently when ``import math`` stands in the same
+cell, joins loads on one line but not over two (3.13), and numbers lines of class bodies (3.13).
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any, NamedTuple
+
+import xxhash
+
+from nbreplay.fingerprint.leaves import LEAVES, framed, length, text
+
+PYTHON = bytes(sys.version_info[:2])
+"""Opcodes, and what the standard library does, change with the minor version."""
+
+_KEPT_FLAGS = 0x1 | 0x2 | 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200
+"""CO_OPTIMIZED, NEWLOCALS, VARARGS, VARKEYWORDS, GENERATOR, COROUTINE, ITERABLE_COROUTINE, ASYNC_GENERATOR."""
+
+_OPS: dict[str, int] = dis.opmap
+_NONE = 0xFFFFFFFF
+_EXTENDED, _CACHE = _OPS["EXTENDED_ARG"], _OPS["CACHE"]
+
+_DROPPED = {"NOP", "CACHE", "RESUME", "PUSH_NULL", "PRECALL", "MAKE_CELL", "COPY_FREE_VARS", "NOT_TAKEN", "EXTENDED_ARG"}
+_SAME = {  # spellings that mean the same
+    "LOAD_METHOD": "LOAD_ATTR",
+    "LOAD_FAST_BORROW": "LOAD_FAST",
+    "LOAD_FAST_CHECK": "LOAD_FAST",
+    "LOAD_CLOSURE": "LOAD_FAST",
+    "LOAD_CONST_IMMORTAL": "LOAD_CONST",
+    "LOAD_CONST_MORTAL": "LOAD_CONST",
+    "JUMP_BACKWARD_NO_INTERRUPT": "JUMP_BACKWARD",
+}
+_SPLIT = {  # two loads in one instruction, four bits each
+    "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
+    "LOAD_FAST_BORROW_LOAD_FAST_BORROW": ("LOAD_FAST", "LOAD_FAST"),
+    "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
+    "STORE_FAST_LOAD_FAST": ("STORE_FAST", "LOAD_FAST"),
+}
+_NAME_SHIFT = {"LOAD_GLOBAL": 1, "LOAD_SUPER_ATTR": 2}
+if sys.version_info >= (3, 12):
+    _NAME_SHIFT["LOAD_ATTR"] = 1
+
+_GLOBAL_LOADS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
+IMPORT_ITSELF = ""
+"""The attribute that stands for an import as such: where it leads, and in which version."""
+
+_BOOKKEEPING = {"__doc__", "__firstlineno__", "__static_attributes__"}
+"""Names that the compiler itself stores in a class body."""
+
+
+class Read(NamedTuple):
+    """Something that code reads from outside: a global name or an imported module, and attributes taken from it.
+
+    *module* is empty for a global. *called_bare* says that it is called at once, without arguments, somewhere.
+    """
+
+    name: str
+    attributes: tuple[str, ...]
+    module: str = ""
+    level: int = 0
+    called_bare: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRecord:
+    """What is known of a code object from itself alone."""
+
+    digest: bytes
+    reads: tuple[Read, ...]
+    writes: tuple[str, ...]  # global names that it binds or deletes
+    names: frozenset[str]  # every global and attribute name in it
+    strings: frozenset[str]  # every text constant: it may ask for an attribute by one
+    global_names: frozenset[str]
+    star_imports: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Context:
+    """What one analysis gathers over a code object and all nested ones."""
+
+    reads: dict[tuple[str, tuple[str, ...], str, int], int] = field(default_factory=dict)
+    bare: set[int] = field(default_factory=set)
+    writes: dict[str, None] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
+    strings: set[str] = field(default_factory=set)
+    stars: dict[str, None] = field(default_factory=dict)
+    globals: set[str] = field(default_factory=set)
+
+    def read(self, name: str, attributes: tuple[str, ...], module: str = "", level: int = 0, bare: bool = False) -> int:
+        index = self.reads.setdefault((name, attributes, module, level), len(self.reads))
+        if bare:
+            self.bare.add(index)
+        return index
+
+
+class _Plan(NamedTuple):
+    """How one opcode is treated."""
+
+    kind: str  # drop, plain, const, small, name, local, jump, split
+    op: int
+    shift: int = 0
+    parts: tuple[int, ...] = ()
+    sign: int = 1
+
+
+def _plans() -> list[_Plan | None]:
+    jumps = set(dis.hasjrel) | set(getattr(dis, "hasjump", ()))
+    names, consts = set(dis.hasname), set(dis.hasconst)
+    local = set(dis.haslocal) | set(dis.hasfree)
+    plans: list[_Plan | None] = [None] * 256
+    for name, op in _OPS.items():
+        if op > 255:
+            continue
+        same = _OPS.get(_SAME.get(name, name), op)
+        if name in _DROPPED:
+            plan = _Plan("drop", op)
+        elif name in _SPLIT:
+            plan = _Plan("split", op, parts=tuple(_OPS[part] for part in _SPLIT[name]))
+        elif name == "RETURN_CONST":
+            plan = _Plan("return", _OPS["LOAD_CONST"], parts=(_OPS["RETURN_VALUE"],))
+        elif name == "LOAD_SMALL_INT":
+            plan = _Plan("small", _OPS["LOAD_CONST"])
+        elif op in names:
+            plan = _Plan("name", same, shift=_NAME_SHIFT.get(name, 0))
+        elif op in consts:
+            plan = _Plan("const", same)
+        elif op in local:
+            plan = _Plan("local", same)
+        elif op in jumps:
+            plan = _Plan("jump", same, sign=-1 if "BACKWARD" in name else 1)
+        else:
+            plan = _Plan("plain", same)
+        plans[op] = plan
+    return plans
+
+
+_PLANS = _plans()
+_NAMES_OF = {op: name for name, op in _OPS.items()}
+
+
+class _Step(NamedTuple):
+    """One instruction that stays."""
+
+    kind: str
+    op: int
+    arg: Any  # name, constant, slot, offset of a jump's target, or number
+    low: int = 0
+
+
+def _decode(code: CodeType) -> tuple[list[_Step], list[int]]:
+    """Return the instructions that stay, and for each word of the code the index of the next one that does."""
+    raw = code.co_code
+    consts, names = code.co_consts, code.co_names
+    steps: list[_Step] = []
+    place: list[int] = []
+    arg = 0
+    total = len(raw)
+    for offset in range(0, total, 2):
+        place.append(len(steps))
+        op = raw[offset]
+        if op == _CACHE:
+            continue
+        arg |= raw[offset + 1]
+        if op == _EXTENDED:
+            arg <<= 8
+            continue
+        plan = _PLANS[op]
+        if plan is None:
+            steps.append(_Step("plain", op, arg))
+            arg = 0
+            continue
+        kind = plan.kind
+        if kind == "local" or kind == "plain":
+            steps.append(_Step(kind, plan.op, arg))
+        elif kind == "const":
+            steps.append(_Step("const", plan.op, consts[arg]))
+        elif kind == "name":
+            # The lowest bit asks for a method or pushes a null; the others mean something.
+            low = (arg & ((1 << plan.shift) - 1)) >> 1 if plan.shift else 0
+            steps.append(_Step("name", plan.op, names[arg >> plan.shift], low))
+        elif kind == "jump":
+            end = offset + 2
+            while end < total and raw[end] == _CACHE:
+                end += 2
+            steps.append(_Step("jump", plan.op, (end + plan.sign * arg * 2) // 2))
+        elif kind == "split":
+            steps.append(_Step("local", plan.parts[0], arg >> 4))
+            steps.append(_Step("local", plan.parts[1], arg & 15))
+        elif kind == "return":
+            steps.append(_Step("const", plan.op, consts[arg]))
+            steps.append(_Step("plain", plan.parts[0], 0))
+        elif kind == "small":
+            steps.append(_Step("const", plan.op, arg))
+        arg = 0
+    place.append(len(steps))
+    return steps, place
+
+
+def _varints(table: bytes) -> list[int]:
+    """Return the numbers of an exception table (six bits a byte, bit 6 says that more follow)."""
+    numbers, number = [], 0
+    for byte in table:
+        number = (number << 6) | (byte & 63)
+        if not byte & 64:
+            numbers.append(number)
+            number = 0
+    return numbers
+
+
+def _handlers(code: CodeType, place: list[int], count: int) -> dict[int, tuple[int, int]]:
+    """Return, for each instruction that runs under one, its handler: where it starts, and depth with the lasti flag."""
+    under: dict[int, tuple[int, int]] = {}
+    numbers = _varints(code.co_exceptiontable)
+    for start, size, target, depth in zip(numbers[0::4], numbers[1::4], numbers[2::4], numbers[3::4], strict=True):
+        for index in range(place[start], min(place[start + size], count)):
+            under[index] = (place[target], depth)
+    return under
+
+
+def pure_constant(value: Any) -> bytes:
+    """Return a constant of a code object: numbers, text, and tuples and frozensets of them."""
+    leaf = LEAVES.get(type(value))
+    if leaf is not None:
+        return leaf(value)
+    if type(value) is tuple:
+        return b"t" + length(len(value)) + b"".join(map(pure_constant, value))
+    if type(value) is frozenset:
+        return b"z" + length(len(value)) + b"".join(sorted(map(pure_constant, value)))
+    if type(value) is slice:
+        return b"y" + pure_constant((value.start, value.stop, value.step))
+    raise TypeError(f"a constant of type {type(value).__name__}")
+
+
+class _Encoder:
+    """Writes one code object's canonical form; nested ones share its context."""
+
+    def __init__(self, code: CodeType, context: _Context) -> None:
+        self.code = code
+        self.context = context
+        self.table: dict[bytes, int] = {}
+        self.slots: dict[int, int] = {}
+        self.arguments = (
+            code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 0x4) + bool(code.co_flags & 0x8)
+        )
+        self.aliases: dict[Any, tuple[str, tuple[str, ...], str, int]] = {}
+        self.stored: set[str] = set()
+
+    def entry(self, data: bytes) -> int:
+        return self.table.setdefault(data, len(self.table))
+
+    def slot(self, index: int) -> int:
+        if index < self.arguments:
+            return index
+        return self.slots.setdefault(index, self.arguments + len(self.slots))
+
+    def constant(self, value: Any) -> bytes:
+        if type(value) is CodeType:
+            return b"C" + _Encoder(value, self.context).encode()
+        if type(value) is str:
+            self.context.strings.add(value)
+        elif type(value) is tuple:
+            self.context.strings.update(item for item in value if type(item) is str)
+        return b"k" + pure_constant(value)
+
+    def encode(self) -> bytes:
+        code = self.code
+        steps, place = _decode(code)
+        keep = _without_bookkeeping(steps)
+        under = _handlers(code, place, len(steps))
+        number, renumbered = 0, []
+        for index in range(len(steps)):
+            renumbered.append(number)
+            number += keep[index]
+        renumbered.append(number)
+        stream = array("I")
+        handlers: list[int] = []
+        for index, step in enumerate(steps):
+            if not keep[index]:
+                continue
+            kind, op, arg, low = step
+            if kind == "local":
+                value = self.slot(arg)
+                self.follow_local(steps, index, arg)
+            elif kind == "const":
+                value = self.entry(self.constant(arg))
+            elif kind == "name":
+                value = self.name(steps, index)
+            elif kind == "jump":
+                value = renumbered[place[arg]]
+            else:
+                value = arg & 0xFFFFFFFF
+            stream.append(op | low << 16)
+            stream.append(value)
+            handler = under.get(index)
+            if handler is None:
+                handlers.append(_NONE)
+            else:
+                handlers.append(renumbered[handler[0]] << 12 | handler[1] & 0xFFF)
+        return self.joined(stream, handlers if under else [])
+
+    def joined(self, stream: array[int], handlers: list[int]) -> bytes:
+        code = self.code
+        head = array(
+            "I",
+            (
+                code.co_flags & _KEPT_FLAGS,
+                code.co_argcount,
+                code.co_posonlyargcount,
+                code.co_kwonlyargcount,
+            ),
+        ).tobytes()
+        parameters = b"".join(map(text, code.co_varnames[: self.arguments]))
+        free = array("I", [self.slot(self.slot_of_free(i)) for i in range(len(code.co_freevars))]).tobytes()
+        cells = array("I", sorted(self.slot(i) for i in self.slots_of_cells())).tobytes()
+        parts = [head, parameters, free, cells, stream.tobytes(), array("Q", handlers).tobytes()]
+        return b"code" + b"".join(map(framed, parts)) + length(len(self.table)) + b"".join(map(framed, self.table))
+
+    def slots_of_cells(self) -> list[int]:
+        code = self.code
+        where = {name: index for index, name in enumerate(code.co_varnames)}
+        others = [name for name in code.co_cellvars if name not in where]
+        own = {name: len(code.co_varnames) + index for index, name in enumerate(others)}
+        return [where.get(name, own.get(name, 0)) for name in code.co_cellvars]
+
+    def slot_of_free(self, index: int) -> int:
+        code = self.code
+        others = sum(name not in code.co_varnames for name in code.co_cellvars)
+        return len(code.co_varnames) + others + index
+
+    # ------------------------------------------------------------ names
+
+    def name(self, steps: list[_Step], index: int) -> int:
+        """Write an instruction with a name; note what it reads from outside."""
+        _, op, name, _ = steps[index]
+        operation = _NAMES_OF[op]
+        context = self.context
+        if operation == "LOAD_GLOBAL":
+            context.names.add(name)
+            context.globals.add(name)
+            return self.entry(b"R" + length(self.outside(steps, index, (name, (), "", 0))))
+        context.names.add(name)
+        if operation in _GLOBAL_LOADS:
+            if name not in self.stored:
+                context.globals.add(name)
+                read = self.outside(steps, index, (name, (), "", 0))
+                return self.entry(b"r" + text(name) + length(read))
+        elif operation in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+            context.writes[name] = None
+        elif operation == "STORE_NAME":
+            self.stored.add(name)
+        elif operation == "IMPORT_NAME":
+            return self.imported(steps, index, name)
+        return self.entry(b"n" + text(name))
+
+    def outside(self, steps: list[_Step], index: int, base: tuple[str, tuple[str, ...], str, int]) -> int:
+        """Note a read of *base* and of the attributes that are taken from it at once; remember what it is stored as."""
+        attributes = list(base[1])
+        index += 1
+        while index < len(steps) and _NAMES_OF[steps[index].op] in ("LOAD_ATTR", "IMPORT_FROM"):
+            attributes.append(steps[index].arg)
+            index += 1
+        bare = False
+        if index < len(steps):
+            step = steps[index]
+            bare = _NAMES_OF[step.op] == "CALL" and step.arg == 0
+            if _NAMES_OF[step.op] == "STORE_FAST":
+                self.aliases[step.arg] = (base[0], tuple(attributes), base[2], base[3])
+        return self.context.read(base[0], tuple(attributes), base[2], base[3], bare)
+
+    def follow_local(self, steps: list[_Step], index: int, slot: int) -> None:
+        """Note what is read through a local name that stands for something from outside (``import numpy as np``)."""
+        if slot in self.aliases and _NAMES_OF[steps[index].op] == "LOAD_FAST":
+            self.outside(steps, index, self.aliases[slot])
+
+    def imported(self, steps: list[_Step], index: int, name: str) -> int:
+        """Write an import inside the code; what is taken from the module is a read."""
+        names = steps[index - 1].arg if index else None
+        level = steps[index - 2].arg if index > 1 and type(steps[index - 2].arg) is int else 0
+        written = self.entry(b"m" + text(name) + length(level))
+        self.context.read(name, (IMPORT_ITSELF,), name, level)
+        after = index + 1
+        if type(names) is tuple and names:
+            if "*" in names:
+                self.context.stars[name] = None
+            # IMPORT_FROM a, STORE a, IMPORT_FROM b, STORE b, POP_TOP
+            while after + 1 < len(steps) and _NAMES_OF[steps[after].op] == "IMPORT_FROM":
+                taken = steps[after].arg
+                self.context.names.add(taken)
+                self.context.read(name, (taken,), name, level)
+                self.bind(steps[after + 1], (name, (taken,), name, level))
+                after += 2
+            return written
+        whole = name
+        if after < len(steps) and _NAMES_OF[steps[after].op] == "IMPORT_FROM":
+            # `import a.b as c` is IMPORT_FROM b, SWAP, POP_TOP, STORE c
+            while after < len(steps) and not _NAMES_OF[steps[after].op].startswith("STORE_"):
+                after += 1
+        else:
+            whole = name.partition(".")[0]  # `import a.b` binds a
+        if after < len(steps):
+            self.bind(steps[after], (whole, (), whole, level))
+        return written
+
+    def bind(self, store: _Step, base: tuple[str, tuple[str, ...], str, int]) -> None:
+        """Remember that a local name stands for something imported; elsewhere all of it may be used."""
+        if _NAMES_OF[store.op] == "STORE_FAST":
+            self.aliases[store.arg] = base
+        elif _NAMES_OF[store.op].startswith("STORE_"):
+            self.context.read(*base)
+
+
+def _without_bookkeeping(steps: list[_Step]) -> list[bool]:
+    """Say which instructions count: not those by which a class body notes its module, lines and docstring."""
+    keep = [True] * len(steps)
+    for index, step in enumerate(steps):
+        if step.kind != "name" or not index or _NAMES_OF[step.op] != "STORE_NAME":
+            continue
+        before = steps[index - 1]
+        if (step.arg in _BOOKKEEPING and before.kind == "const") or (
+            step.arg == "__module__" and before.arg == "__name__"
+        ):
+            keep[index] = keep[index - 1] = False
+        elif step.arg == "__qualname__" and before.kind == "const":
+            keep[index] = keep[index - 1] = False
+    return keep
+
+
+def analyse(code: CodeType) -> CodeRecord:
+    """Return the record of *code*, made anew."""
+    context = _Context()
+    data = _Encoder(code, context).encode()
+    reads = tuple(
+        Read(name, attributes, module, level, index in context.bare)
+        for index, (name, attributes, module, level) in enumerate(context.reads)
+    )
+    return CodeRecord(
+        digest=xxhash.xxh3_128_digest(PYTHON + data),
+        reads=reads,
+        writes=tuple(context.writes),
+        names=frozenset(context.names),
+        strings=frozenset(context.strings),
+        global_names=frozenset(context.globals),
+        star_imports=tuple(context.stars),
+    )
+
+
+class CodeCache:
+    """Records of code objects, by identity first and by equality for copies that another process sent."""
+
+    def __init__(self, limit: int = 20_000) -> None:
+        self.limit = limit
+        self._by_id: dict[int, tuple[CodeType, CodeRecord]] = {}
+        self._by_value: dict[tuple[CodeType, bytes], CodeRecord] = {}
+
+    def __call__(self, code: CodeType) -> CodeRecord:
+        """Return the record of *code*."""
+        found = self._by_id.get(id(code))
+        if found is not None and found[0] is code:
+            return found[1]
+        # Equality of code objects leaves the exception table out on 3.11.
+        key = (code, code.co_exceptiontable)
+        record = self._by_value.get(key)
+        if record is None:
+            record = analyse(code)
+            if len(self._by_value) >= self.limit:
+                self._by_value.clear()
+            self._by_value[key] = record
+        if len(self._by_id) >= self.limit:
+            self._by_id.clear()
+        self._by_id[id(code)] = (code, record)
+        return record
+
+
+CODES: Callable[[CodeType], CodeRecord] = CodeCache()
+"""The records of this process."""

@@ -1,0 +1,122 @@
+"""What code reads from outside, looked up at this moment: globals, builtins, modules and what is taken from them."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
+from typing import Any
+
+from nbreplay.fingerprint import packages, refusals
+from nbreplay.fingerprint.code import IMPORT_ITSELF, CodeRecord, Read
+from nbreplay.fingerprint.leaves import length, text
+from nbreplay.fingerprint.modules import unloaded
+from nbreplay.fingerprint.walk import Walker
+
+_UNBOUND = object()
+_BUILTINS = builtins.__dict__
+
+
+def reads_of(w: Walker, fn: FunctionType, record: CodeRecord) -> Iterator[Any]:
+    """Yield what the code of *fn* reads from outside, in order of first use."""
+    namespace = fn.__globals__
+    seeded = False
+    for read in record.reads:
+        start = len(w.out)
+        value, used, path = _look_up(read, namespace)
+        if w.task:
+            # A generator that this code itself seeds, before it draws, repeats its numbers.
+            seeded = seeded or (path in refusals.SEEDS and not read.called_bare)
+            _refuse(w, read, value, used, path, record, seeded)
+        w.out += b"g" + length(used)
+        if value is _UNBOUND:
+            w.out += b"unbound"
+            if read.module:
+                w.out += unloaded(w, read.module)
+        elif isinstance(value, ModuleType) and read.attributes[used : used + 1] == (IMPORT_ITSELF,):
+            where = packages.installed(value.__name__)
+            w.out += b"import" + (text(where.name) + text(where.version) if where else b"")
+        else:
+            w.pardon = seeded and refusals.BY_PATH.get(path, ("", ""))[0] == "random"
+            yield value
+            w.pardon = False
+        if w.task:
+            w.component("global" if not read.module else "import", _shown(read, used), start, value)
+
+
+def _shown(read: Read, used: int) -> str:
+    return ".".join((read.name, *read.attributes[:used]))
+
+
+def _root(read: Read, namespace: dict[str, Any]) -> Any:
+    if not read.module:
+        value = namespace.get(read.name, _UNBOUND)
+        return _BUILTINS.get(read.name, _UNBOUND) if value is _UNBOUND else value
+    name = read.module
+    if read.level:
+        package = namespace.get("__package__") or str(namespace.get("__name__", "")).rpartition(".")[0]
+        base = package.rsplit(".", read.level - 1)[0] if read.level > 1 else package
+        name = f"{base}.{name}" if name else base
+    return sys.modules.get(name, _UNBOUND)
+
+
+def _look_up(read: Read, namespace: dict[str, Any]) -> tuple[Any, int, str]:
+    """Return the object that a read leads to, how many of its attributes were taken for that, and its path.
+
+    Attributes of modules are taken, those of other objects are not: that would run code, and the object counts whole.
+    """
+    value = _root(read, namespace)
+    used, path = 0, ""
+    if value is not _UNBOUND and not read.module and read.name not in namespace:
+        path = f"builtins:{read.name}"
+    for name in read.attributes:
+        if not isinstance(value, ModuleType) or name == IMPORT_ITSELF:
+            break
+        module = value.__name__
+        found = packages.attribute(value, name)
+        if found is packages.MISSING:
+            break
+        value, path = found, f"{module}:{name}"
+        used += 1
+    return value, used, path
+
+
+def _refuse(w: Walker, read: Read, value: Any, used: int, path: str, record: CodeRecord, seeded: bool) -> None:
+    """Note why what is read makes a result unrepeatable."""
+    module, _, name = path.partition(":")
+    if path in refusals.BY_PATH and not _is_users(value):
+        kind = refusals.BY_PATH[path][0]
+        if not (kind == "random" and seeded):
+            refusal = refusals.by_name(module, name)
+            assert refusal is not None
+            w.refusals[refusal] = None
+    taken = read.attributes[used : used + 1]
+    if isinstance(value, ModuleType) and taken != (IMPORT_ITSELF,):
+        if packages.installed(value.__name__) is not None or value.__name__ == "__main__":
+            for refusal in refusals.escaping(value.__name__, record.names | record.strings):
+                w.refusals[refusal] = None
+    elif isinstance(value, type):
+        _refuse_type(w, value, taken, record)
+    own = f"{getattr(value, '__module__', '')}:{getattr(value, '__qualname__', '')}" if callable(value) else ""
+    if read.called_bare and refusals.UNSEEDED_WHEN_BARE & {path, own}:
+        w.refuse("random", f"{_shown(read, used)}() without a seed takes one from the system")
+
+
+def _refuse_type(w: Walker, cls: type, taken: tuple[str, ...], record: CodeRecord) -> None:
+    where = f"{cls.__module__}:{cls.__qualname__}"
+    if taken:
+        refusal = refusals.by_name(cls.__module__, f"{cls.__qualname__}.{taken[0]}")
+        if refusal is not None:
+            w.refusals[refusal] = None
+    if where in refusals.CLOCK_TYPES and not taken:
+        for name in sorted(refusals.CLOCK_METHODS & record.names):
+            w.refuse("clock", f"{where.replace(':', '.')}.{name} reads the clock")
+    if where in refusals.PATH_TYPES:
+        for name in sorted(refusals.PATH_METHODS & record.names):
+            w.refuse("files", f"{where.replace(':', '.')}.{name} reads or writes files")
+
+
+def _is_users(value: Any) -> bool:
+    """Say whether a function was put under a library's name by the user."""
+    return isinstance(value, FunctionType) and packages.installed(value.__globals__.get("__name__")) is None

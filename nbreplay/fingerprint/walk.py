@@ -1,0 +1,422 @@
+"""One walk over a value's object graph, and what it finds.
+
+Objects that can change are numbered in the order in which they are met; a second meeting writes the number. So cycles
+end, sharing counts, and nothing depends on an object's identity. What cannot change (numbers, text, tuples of them) is
+written in place, however often. The walk keeps its own stack: depth costs nothing.
+
+===========  ==========================================================================
+``@n``       an object that was met before, by number
+``( ... )``  everything else: a tag, lengths or counts, then the parts
+===========  ==========================================================================
+
+An *opener* writes an object's own bytes and yields its parts; while a part is written the opener waits, so it can write
+between parts and after them.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+from types import CodeType, FunctionType
+from typing import Any, NamedTuple
+
+import xxhash
+
+from nbreplay.digest import Digest, Fingerprint
+from nbreplay.fingerprint import leaves, packages
+from nbreplay.fingerprint.code import PYTHON
+from nbreplay.fingerprint.leaves import LEAVES, length, run, text
+from nbreplay.fingerprint.refusals import Kind, Refusal
+
+ALGORITHM = b"nbreplay-fingerprint-1"
+"""Changes whenever the same value would be written differently."""
+
+
+class Mode(enum.Enum):
+    """What a walk is for.
+
+    ``TASK`` follows a function's globals by value and notes refusals and components; ``VALUE`` is the same digest for
+    data, without those; ``NAMESPACE`` is exact for all that can be observed, gives globals as names only, and collects
+    what links names.
+    """
+
+    TASK = "task"
+    VALUE = "value"
+    NAMESPACE = "namespace"
+
+
+class WalkStopped(Exception):
+    """A walk that took longer than it may, or was asked to stop."""
+
+
+class Component(NamedTuple):
+    """One part of a fingerprint, for `why`: *subject* is the code object or value itself, for as long as it is held."""
+
+    label: str
+    name: str
+    digest: Digest
+    subject: Any
+
+    @property
+    def text(self) -> str:
+        """Source with its place, or a short description of the value; made only when it is asked for."""
+        from nbreplay.fingerprint.describe import describe
+
+        return describe(self.subject)
+
+
+@dataclass(slots=True)
+class Walk:
+    """The result of one walk.
+
+    Attributes
+    ----------
+    digest : Digest
+        Of the content: typed, ordered, sharing of objects that can change counts.
+    objects : dict of int to object
+        ``NAMESPACE`` only: objects that can link names, by id, held alive. What is reachable through an object's *type*
+        only is not among them.
+    spans : list of (int, int)
+        Address ranges of memory buffers that were met.
+    chunks : dict of (int, int) to bytes
+        Address range to :func:`~nbreplay.digest.chunk_digests` of contiguous buffers above one chunk.
+    definitions : list
+        Functions and classes that no installed distribution holds.
+    globals : frozenset of str
+        Names of the notebook's namespace that reachable code reads.
+    opaque : list of str
+        Type names of objects whose content could not be seen; the digest of such a walk never comes again.
+    refusals : list of Refusal
+        ``TASK`` only, plus opaque objects: why there is no fingerprint. Each has a ``kind``; ``files`` may be lifted by
+        a caller that traces files.
+    components : list of Component
+        ``TASK`` only.
+    count, size_bytes : int
+        Objects met, and bytes that were hashed.
+    """
+
+    digest: Digest
+    objects: dict[int, object] = field(default_factory=dict)
+    spans: list[tuple[int, int]] = field(default_factory=list)
+    chunks: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    definitions: list[type | FunctionType] = field(default_factory=list)
+    globals: frozenset[str] = frozenset()
+    opaque: list[str] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    components: list[Component] = field(default_factory=list)
+    count: int = 0
+    size_bytes: int = 0
+
+
+Parts = Iterable[Any] | None
+Opener = Callable[["Walker", Any], Parts]
+
+OPENERS: dict[type, Opener] = {}
+"""Openers by exact type; the modules beside this one fill it."""
+
+CHOOSERS: list[Callable[[type], Opener | None]] = []
+"""Asked in turn for the opener of a type that is not in :data:`OPENERS`."""
+
+FINISHERS: list[Callable[["Walker"], Iterable[Any]]] = []
+"""Parts that are written after everything else."""
+
+_EXACT_LEAVES = {**LEAVES, float: leaves.of_float_exact}
+_CHECK_EVERY = 256
+_PACK_RUN = 4  # shorter runs cost more to pack than to write
+
+
+class Walker:
+    """The state of one walk; openers get it and write to it."""
+
+    def __init__(
+        self,
+        mode: Mode,
+        *,
+        home: dict[str, Any] | None = None,
+        budget_s: float | None = None,
+        stop: Callable[[], bool] | None = None,
+        seals: Any = None,
+    ) -> None:
+        self.mode = mode
+        self.exact = mode is Mode.NAMESPACE
+        self.task = mode is Mode.TASK
+        self.home = home
+        self.out = bytearray()
+        self.memo: dict[int, int] = {}
+        self.keep: list[Any] = []  # index is the number; holding objects keeps ids from being used again
+        self.held: list[Any] = []
+        self.leaves: dict[type, Callable[[Any], bytes]] = _EXACT_LEAVES if self.exact else LEAVES
+        self.openers: dict[type, Opener] = {}
+        self.pure: dict[int, bytes | None] = {}
+        self.tokens: dict[int, tuple[bytes | None, Refusal | None]] = {}
+        self.type_tokens: dict[type, bytes | None] = {}
+        self.collecting = self.exact
+        self.objects: dict[int, object] = {}
+        self.spans: list[tuple[int, int]] = []
+        self.chunks: dict[tuple[int, int], bytes] = {}
+        self.definitions: dict[int, type | FunctionType] = {}
+        self.globals: set[str] = set()
+        self.opaque: list[str] = []
+        self.refusals: dict[Refusal, None] = {}
+        self.components: list[Component] = []
+        self.buffer_bytes = 0
+        self.opened = 0
+        self.deadline = None if budget_s is None else time.monotonic() + budget_s
+        self.stop = stop
+        self.seals = seals
+        self.later: list[type] = []
+        self.memory: dict[int, tuple[int, int]] = {}  # start of a buffer: its number, and where the first view of it begins
+        self.shallow: set[int] = set()  # classes met through instances only
+        self.asks: set[str] = set()  # __doc__, __name__ ...: what code asks functions for
+        self.named: list[Any] = []  # functions and classes that could be asked
+        self.pardon = False  # what is being written is a generator that the code seeds first
+        self.in_subwalk = 0
+
+    # ------------------------------------------------------------ for openers
+
+    def number(self, obj: Any) -> bool:
+        """Give *obj* the next number and return True; write its number and return False if it was met before."""
+        seen = self.memo.get(id(obj))
+        if seen is not None:
+            self.out += b"@" + length(seen)
+            return False
+        self.memo[id(obj)] = len(self.keep)
+        self.keep.append(obj)
+        return True
+
+    def link(self, obj: Any) -> None:
+        """Note that *obj* can change, so that names which reach it belong together."""
+        if self.collecting:
+            self.objects[id(obj)] = obj
+
+    def hold(self, obj: Any) -> Any:
+        """Keep a temporary object alive until the walk ends."""
+        self.held.append(obj)
+        return obj
+
+    def refuse(self, kind: Kind, why: str) -> None:
+        """Note a reason why there is no fingerprint."""
+        self.refusals[Refusal(kind, why)] = None
+
+    def unseen(self, obj: Any, why: str) -> None:
+        """Write *obj*, whose content cannot be seen, so that it is equal to nothing, itself at another time included."""
+        cls = type(obj)
+        name = f"{cls.__module__}.{cls.__qualname__}"
+        self.opaque.append(name)
+        self.refuse("opaque", f"an object of type {name} {why}")
+        self.out += b"?" + text(name) + os.urandom(16)
+
+    def component(self, label: str, name: str, start: int, subject: Any) -> None:
+        """Note as a component what was written since *start*."""
+        if self.task and not self.in_subwalk:
+            part = Digest(xxhash.xxh3_128_hexdigest(memoryview(self.out)[start:]))
+            self.components.append(Component(label, name, part, subject))
+
+    def digest_of(self, obj: Any) -> bytes:
+        """Return the digest of *obj* alone, as met from here; what it numbers is forgotten again."""
+        return self._aside(obj)[0]
+
+    def sequence(self, values: Any) -> Parts:
+        """Write a list or tuple of parts: its length, then one run if all are of one simple type; else yield them."""
+        count = len(values)
+        self.out += length(count)
+        if count >= _PACK_RUN:
+            kinds = set(map(type, values))
+            if len(kinds) == 1:
+                kind = kinds.pop()
+                packed = run(values, kind, self.exact)
+                if packed is not None:
+                    self.out += packed
+                    return None
+                if kind is tuple or kind not in LEAVES:
+                    return iter(values)
+        out, leaf_of = self.out, self.leaves
+        for index, value in enumerate(values):
+            leaf = leaf_of.get(type(value))
+            if leaf is None:
+                return iter(values[index:])
+            out += leaf(value)
+        return None
+
+    # ------------------------------------------------------------ the walk
+
+    def walk(self, root: Any) -> Walk:
+        """Walk *root* and return what was found."""
+        self.out += ALGORITHM + PYTHON + (b"N" if self.exact else b"V")
+        self.write(root)
+        while self.later:
+            cls = self.later.pop(0)
+            if id(cls) in self.shallow:
+                self.shallow.discard(id(cls))
+                self.collecting = False
+                self.write(_ShallowClass(cls))
+                self.collecting = self.exact
+        for finish in FINISHERS:
+            for part in finish(self):
+                self.write(part)
+        digest = Digest(xxhash.xxh3_128_hexdigest(self.out))
+        return Walk(
+            digest=digest,
+            objects=self.objects,
+            spans=self.spans,
+            chunks=self.chunks,
+            definitions=list(self.definitions.values()),
+            globals=frozenset(self.globals),
+            opaque=self.opaque,
+            refusals=list(self.refusals),
+            components=self.components,
+            count=self.opened + len(self.keep),
+            size_bytes=len(self.out) + self.buffer_bytes,
+        )
+
+    def write(self, root: Any) -> None:
+        """Write *root* and everything below it."""
+        leaf_of, openers, out = self.leaves, self.openers, self.out
+        stack: list[Iterator[Any]] = [iter((root,))]
+        while stack:
+            top = stack[-1]
+            try:
+                for obj in top:
+                    leaf = leaf_of.get(type(obj))
+                    if leaf is not None:
+                        out += leaf(obj)
+                        continue
+                    opener = openers.get(type(obj)) or self._opener(type(obj))
+                    self.opened += 1
+                    if not self.opened % _CHECK_EVERY:
+                        self._check()
+                    parts = self._open(opener, obj)
+                    if parts is not None:
+                        stack.append(iter(parts))
+                        break
+                else:
+                    stack.pop()
+            except (WalkStopped, KeyboardInterrupt, SystemExit):
+                raise
+            except Exception as e:  # noqa: BLE001  # a user's __getstate__, a library's property: anything may be raised
+                stack.pop()
+                self.unseen(e, f"was raised while looking at a value ({type(e).__name__})")
+
+    def _open(self, opener: Opener, obj: Any) -> Parts:
+        try:
+            return opener(self, obj)
+        except (WalkStopped, KeyboardInterrupt, SystemExit):
+            raise
+        except Exception as e:  # noqa: BLE001  # see write
+            self.unseen(obj, f"cannot be looked at ({type(e).__name__})")
+            return None
+
+    def _opener(self, cls: type) -> Opener:
+        opener = OPENERS.get(cls)
+        if opener is None:
+            for choose in CHOOSERS:
+                opener = choose(cls)
+                if opener is not None:
+                    break
+            else:
+                raise TypeError(f"no opener for {cls}")
+        self.openers[cls] = opener
+        return opener
+
+    def _check(self) -> None:
+        if (self.deadline is not None and time.monotonic() > self.deadline) or (self.stop is not None and self.stop()):
+            raise WalkStopped
+
+    def _aside(self, obj: Any) -> tuple[bytes, list[Any]]:
+        """Return the digest of *obj* written aside, and the objects that it numbered; both are undone."""
+        out, before = self.out, len(self.keep)
+        self.out = bytearray()
+        self.in_subwalk += 1
+        try:
+            self.write(obj)
+            digest = xxhash.xxh3_128_digest(self.out)
+        finally:
+            self.in_subwalk -= 1
+            self.out = out
+            found = self.keep[before:]
+            del self.keep[before:]
+            for each in found:
+                del self.memo[id(each)]
+            self.held.extend(found)
+        return digest, found
+
+    def unordered(self, members: Iterable[Any]) -> None:
+        """Write *members* in an order that depends on their content alone.
+
+        Each is written aside, as met from here, and they are sorted by digest. Then what they numbered gets its number
+        for good, in that order, and where two of them share an object, that is written too.
+        """
+        asides = sorted((self._aside(member) for member in members), key=lambda pair: pair[0])
+        self.out += length(len(asides))
+        for digest, found in asides:
+            self.out += digest
+            for each in found:
+                seen = self.memo.get(id(each))
+                if seen is None:
+                    self.memo[id(each)] = len(self.keep)
+                    self.keep.append(each)
+                else:
+                    self.out += b"@" + length(seen)
+            self.out += b";"
+
+
+class _ShallowClass(NamedTuple):
+    """A class that was met only as the type of something."""
+
+    cls: type
+
+
+def walk(
+    value: Any,
+    *,
+    mode: Mode,
+    home: dict[str, Any] | None = None,
+    budget_s: float | None = None,
+    stop: Callable[[], bool] | None = None,
+) -> Walk:
+    """Walk *value* and everything that it reaches.
+
+    Parameters
+    ----------
+    value : object
+        Any value; nothing of it is called but ``__reduce_ex__`` and ``__getstate__``.
+    mode : Mode
+        What the walk is for.
+    home : dict, optional
+        The notebook's namespace; functions whose ``__globals__`` it is are the notebook's. It is never descended into.
+    budget_s : float, optional
+        Seconds after which the walk gives up.
+    stop : callable, optional
+        Asked now and then, on this thread; True gives up.
+
+    Raises
+    ------
+    WalkStopped
+        *budget_s* is over, or *stop* said so.
+    """
+    _load_openers()
+    return Walker(mode, home=home, budget_s=budget_s, stop=stop).walk(value)
+
+
+_loaded = False
+
+
+def _load_openers() -> None:
+    """Fill the tables; here and not on top, since the modules that do it need this one."""
+    global _loaded
+    if not _loaded:
+        from nbreplay.fingerprint import (  # noqa: F401
+            arrays, atoms, callables, classes, containers, frames, instances, modules)
+
+        _loaded = True
+
+
+def as_fingerprint(found: Walk) -> Fingerprint:
+    """Return a walk's digest as the fingerprint of what was walked."""
+    return Fingerprint(found.digest)
+
+
+_ = (CodeType, Generator, packages)
