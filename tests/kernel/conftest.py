@@ -73,6 +73,7 @@ class Kernel:
     def __init__(self, manager, client):
         self.manager = manager
         self.client = client
+        self.held = {"shell": [], "iopub": []}
 
     def send(self, code, *, metadata=None, **options):
         """Send an execute request without waiting; return its message id."""
@@ -101,8 +102,8 @@ class Kernel:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"no {'idle' if reply else 'reply'} within {timeout} s")
             if reply is None:
-                reply = self._take(self.client.get_shell_msg, message_id)
-            message = self._take(self.client.get_iopub_msg, message_id)
+                reply = self._take("shell", message_id)
+            message = self._take("iopub", message_id)
             if message is None:
                 continue
             kind, content = message["header"]["msg_type"], message["content"]
@@ -118,14 +119,14 @@ class Kernel:
                     outputs.append({"type": kind, **content})
         return Answer(reply, outputs, echo)
 
-    def _take(self, get, message_id):
-        """Return the next message of *message_id*; those of other requests wait in their turn."""
-        held = self.__dict__.setdefault("_held", {}).setdefault(get.__name__, [])
+    def _take(self, channel, message_id):
+        """Return the next message of *message_id*; those of other requests wait for their turn."""
+        held = self.held[channel]
         for i, message in enumerate(held):
             if message["parent_header"].get("msg_id") == message_id:
                 return held.pop(i)
         try:
-            message = get(timeout=0.05)
+            message = getattr(self.client, f"get_{channel}_msg")(timeout=0.05)
         except queue.Empty:
             return None
         if message["parent_header"].get("msg_id") == message_id:
@@ -158,7 +159,8 @@ class Kernel:
 
     def stop(self):
         self.client.stop_channels()
-        self.manager.shutdown_kernel()
+        if self.manager.has_kernel:
+            self.manager.shutdown_kernel()
 
 
 @pytest.fixture(scope="session")
@@ -184,15 +186,23 @@ def launch(specs, name, cwd, env):
     return Kernel(manager, client)
 
 
+@pytest.fixture(scope="session")
+def launched(specs):
+    """Start a kernel in a folder, with that folder's key; whoever called stops it."""
+
+    def launched(name, folder, **env):
+        return launch(specs, name, folder, {"NBREPLAY_KEY_FILE": str(folder / "key"), **env})
+
+    return launched
+
+
 @pytest.fixture
-def start(specs, tmp_path, monkeypatch):
+def start(launched, tmp_path):
     """Start kernels in this test's folder: ``start("audit")``; they are stopped at its end."""
     started = []
 
     def start(kind="audit", cwd=None, **env):
-        name = kind if kind == "python3" else f"nbreplay-{kind}"
-        key = tmp_path / "key"
-        started.append(launch(specs, name, cwd or tmp_path, {"NBREPLAY_KEY_FILE": str(key), **env}))
+        started.append(launched(kind if kind == "python3" else f"nbreplay-{kind}", cwd or tmp_path, **env))
         return started[-1]
 
     yield start
@@ -201,9 +211,8 @@ def start(specs, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def audit(specs, tmp_path_factory):
+def audit(launched, tmp_path_factory):
     """An Audit kernel shared by the tests of a module."""
-    folder = tmp_path_factory.mktemp("audit")
-    kernel = launch(specs, "nbreplay-audit", folder, {"NBREPLAY_KEY_FILE": str(folder / "key")})
+    kernel = launched("nbreplay-audit", tmp_path_factory.mktemp("audit"))
     yield kernel
     kernel.stop()
