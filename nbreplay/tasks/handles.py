@@ -1,0 +1,78 @@
+"""Dask's handles, registered with the namespace: what stands for something alive in a cluster.
+
+::
+
+    handles_recipes.py    how clients and clusters were made, noted at construction
+    handles_clients.py    clients and clusters, and back
+    handles_default.py    the default client as a promise
+    handles_futures.py    futures, on tasks that load their results
+    handles_graphs.py     lazy and persisted collections in digests
+    handles_names.py      locks, events, queues, variables; what cannot be kept
+
+Nothing here imports Dask: classes are looked for only once the notebook has imported them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nbreplay.tasks import handles_default, handles_recipes
+from nbreplay.tasks.handles_clients import ClientKind, ClusterKind
+from nbreplay.tasks.handles_default import DefaultClient, default_client, promise
+from nbreplay.tasks.handles_futures import FutureKind
+from nbreplay.tasks.handles_graphs import collection_parts
+from nbreplay.tasks.handles_names import BoundKind, NamedKind
+
+__all__ = ["KINDS", "DefaultClient", "default_client", "follow", "promise", "register"]
+
+KINDS = (ClientKind(), ClusterKind(), FutureKind(), NamedKind(), BoundKind())
+
+_ATOMS: dict[str, Any] = {
+    "distributed.client:Client": KINDS[0],
+    "distributed.deploy.cluster:Cluster": KINDS[1],
+    "distributed.client:Future": KINDS[2],
+    "distributed.lock:Lock": KINDS[3],
+    "distributed.event:Event": KINDS[3],
+    "distributed.queues:Queue": KINDS[3],
+    "distributed.variable:Variable": KINDS[3],
+    "distributed.semaphore:Semaphore": KINDS[3],
+    "distributed.multi_lock:MultiLock": KINDS[3],
+    "distributed.client:as_completed": KINDS[4],
+    "distributed.actor:Actor": KINDS[4],
+}
+
+_COLLECTIONS = (
+    "dask.array.core:Array",
+    "dask.bag.core:Bag",
+    "dask.bag.core:Item",
+    "dask.delayed:Delayed",
+    "dask.dataframe.dask_expr._collection:FrameBase",
+    "dask.dataframe.dask_expr._collection:Scalar",
+)
+
+_followed = [False]
+
+
+def follow() -> None:
+    """Note how clients are made and watch who asks for the default one; once per process, early."""
+    if not _followed[0]:
+        _followed[0] = True
+        handles_recipes.follow()
+        handles_default.follow()
+
+
+def register(add_kind: Callable[[Any], None]) -> None:
+    """Hand every kind to *add_kind* (the namespace's register) and say what stands for each in digests.
+
+    Called once by whoever makes the kernel's engine, before the first cell.
+    """
+    from nbreplay.fingerprint import InPlace, register_atom
+
+    follow()
+    for kind in KINDS:
+        add_kind(kind)
+    for name, kind in _ATOMS.items():
+        register_atom(name, kind.token)
+    for name in _COLLECTIONS:
+        register_atom(name, lambda obj: InPlace("dask collection", collection_parts(obj)))

@@ -1,0 +1,71 @@
+"""Identities of callables and values for planners, from :mod:`nbreplay.fingerprint`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nbreplay.fingerprint import Mode, walk
+from nbreplay.tasks.literal import Literals
+from nbreplay.tasks.shape import Coded, Shaper
+
+LIFTED = frozenset({"files"})
+"""Kinds of refusal that do not stand where the files of a task are traced."""
+
+MAX_TEXT = 4000
+"""Characters of a component's source or description that a record keeps."""
+
+
+class FingerprintCoder:
+    """The coder of one submission: everything is looked at once, and anew at the next one.
+
+    Parameters
+    ----------
+    traced : bool
+        Whether the tasks' files will be seen; if not, code that opens files is refused.
+    """
+
+    def __init__(self, *, traced: bool = True) -> None:
+        self.lifted = LIFTED if traced else frozenset()
+        self._memo: dict[int, tuple[object, Coded]] = {}
+
+    def callable(self, func: Callable[..., Any]) -> Coded:
+        """Return the transitive identity of *func*."""
+        return self._code(func)
+
+    def value(self, value: object) -> Coded:
+        """Return the identity of the content of *value*, code in it included."""
+        return self._code(value)
+
+    def _code(self, value: object) -> Coded:
+        known = self._memo.get(id(value))
+        if known is not None and known[0] is value:
+            return known[1]
+        coded = self._walk(value)
+        self._memo[id(value)] = (value, coded)
+        return coded
+
+    def _walk(self, value: object) -> Coded:
+        if _is_volatile(value):
+            return Coded(bytes(16), ("declared volatile",))
+        try:
+            seen = walk(value, mode=Mode.TASK)
+        except Exception as error:
+            # Whatever a user's object raises while it is looked at, the task runs.
+            return Coded(bytes(16), (f"a {type(value).__name__} cannot be fingerprinted: {error}",))
+        refusals = [str(r) for r in seen.refusals if getattr(r, "kind", "") not in self.lifted]
+        parts = tuple((c.label, c.name, c.digest, "") for c in seen.components)
+        return Coded(bytes.fromhex(seen.digest), tuple(refusals), parts)
+
+
+def _is_volatile(value: object) -> bool:
+    while isinstance(value, partial):
+        value = value.func
+    return bool(getattr(value, "__nbreplay_volatile__", False))
+
+
+def make_shaper(root: Path | None, *, traced: bool = True) -> Shaper:
+    """Return a shaper for one submission of a notebook in the folder *root*."""
+    return Shaper(FingerprintCoder(traced=traced), Literals(root))

@@ -1,0 +1,78 @@
+"""A promise is broken: a stored result cannot be loaded. The task is computed after all, with the ancestors that were pruned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nbreplay.tasks import swap
+from nbreplay.tasks.entries import Entry
+from nbreplay.tasks.planning import COUNTED, order
+from nbreplay.tasks.shape import Key
+
+if TYPE_CHECKING:
+    from nbreplay.tasks.scheduler_plugin import TaskCachePlugin
+
+
+class Rewind:
+    """Undoes hits of *plugin*. A task is rewound at most once; then there is no cache for it."""
+
+    def __init__(self, plugin: TaskCachePlugin) -> None:
+        self.plugin = plugin
+        self.reasons: dict[Key, str] = {}
+
+    def broken(self, key: Key, entry: Entry) -> None:
+        """The load task *key* has just been released; it is going to be run again."""
+        scheduler = self.plugin.scheduler
+        promise, run, ledger = entry.promise, entry.run, entry.session.ledger
+        assert promise is not None
+        assert run is not None
+        ledger.drop(run, self.reasons.pop(key, "the load failed"))
+        loads = {}
+        for above in swap.gone(scheduler, key, promise):
+            old = promise.runs.get(above)
+            if old is not None and old.result is not None and ledger.usable(old):
+                load = ledger.load_task(above, old)
+                if load is not None:
+                    loads[above] = load
+        ts = scheduler.tasks[key]
+        try:
+            made = swap.bring_back(scheduler, ts, promise, loads)
+        except LookupError:
+            load = ledger.load_task(key, run, rewindable=False)
+            if load is not None:
+                ts.run_spec = load
+            return
+        entry.promise = None
+        entry.run = None
+        entry.digest = None
+        entry.lineage = None
+        entry.count("executed")
+        entry.keep = True
+        order(ts, entry)
+        for new in made:
+            self._enter(new, entry, promise, loads)
+
+    def _enter(self, ts: object, below: Entry, promise: swap.Promise, loads: dict[Key, object]) -> None:
+        key: Key = ts.key  # type: ignore[attr-defined]
+        one = promise.prints.get(key)
+        if one is None or one.shape is None:
+            return
+        entry = Entry(below.session, one.shape.name, one.shape, one.provenance, one.refused, one.paths)
+        entry.deps = one.shape.deps
+        entry.tally = below.tally if one.shape.kind == COUNTED else None
+        if entry.tally is not None:
+            entry.state = "pruned"
+            entry.tally.unfinished += 1
+        if one.shape.kind == "data":
+            entry.lineage = ""
+        self.plugin.entries[key] = entry
+        if key in loads:
+            run = promise.runs[key]
+            entry.run, entry.digest, entry.lineage = run, run.result_digest, run.lineage
+            entry.effects, entry.placed = run.effects or bool(run.files_written), run.placed
+            entry.count("hit")
+            entry.promise = swap.Promise(promise.pruned[key], promise.pruned, (), True, promise.prints, promise.runs)
+            self.plugin.quiet.add(key)
+        else:
+            entry.count("executed")
+            order(ts, entry)

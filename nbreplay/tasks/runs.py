@@ -1,0 +1,117 @@
+"""From what a finished task told to its record, and to what it passes on to the tasks below it."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from nbreplay.digest import Fingerprint, combine
+from nbreplay.records import FileState, TaskRun
+from nbreplay.tasks.entries import Entry
+from nbreplay.tasks.planner import lineage, placed
+from nbreplay.tasks.report import Report
+from nbreplay.tasks.shape import data_leaf, evaluate
+
+Above = Sequence[Entry | None]
+"""The dependencies of a task, in the order of its shape; None: nothing is known of one."""
+
+PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+def content_of(entry: Entry, above: Above) -> Fingerprint | None:
+    """Return K of *entry*, or None if an input's digest is not known."""
+    leaves = []
+    for one in above:
+        if one is None:
+            return None
+        if one.shape is not None and one.shape.kind == "data" and one.provenance:
+            leaves.append(bytes.fromhex(one.provenance))
+        elif one.digest:
+            leaves.append(data_leaf(bytes.fromhex(one.digest)))
+        else:
+            return None
+    assert entry.shape is not None
+    return Fingerprint(combine("task content", evaluate(entry.shape, leaves)))
+
+
+def pass_on(entry: Entry, above: Above, reads: Mapping[str, FileState], *, writes: bool, is_placed: bool) -> None:
+    """Fill what *entry* passes on: lineage of files, whether files were written, whether it holds in this place only."""
+    marks = [one.lineage if one is not None else None for one in above]
+    known = [mark for mark in marks if mark is not None]
+    entry.lineage = lineage(reads, known) if len(known) == len(marks) else None
+    entry.effects = writes or any(one is not None and one.effects for one in above)
+    entry.placed = is_placed or any(one is not None and one.placed for one in above)
+
+
+def inherit(entry: Entry, target: Entry | None) -> None:
+    """*entry* has the result of *target*."""
+    if target is not None:
+        entry.digest, entry.lineage = target.digest, target.lineage
+        entry.effects, entry.placed = target.effects, target.placed
+
+
+def learn(entry: Entry, above: Above, report: Report | None, root: Path) -> TaskRun | None:
+    """Take *report* in and return the record of the run, None if it must not be recorded."""
+    if report is None:
+        entry.digest, entry.lineage = None, None
+        return None
+    entry.digest = report.digest
+    pass_on(entry, above, report.reads, writes=bool(report.writes), is_placed=report.placed)
+    _count(entry, report)
+    if entry.refused or report.digest is None or entry.shape is None:
+        return None
+    content = content_of(entry, above) if entry.deps else None
+    provenance = entry.provenance if entry.lineage is not None else None
+    if provenance is None and content is None:
+        return None
+    if entry.placed:
+        provenance = placed(provenance, root) if provenance else None
+        content = placed(content, root) if content else None
+    return TaskRun(
+        provenance=provenance or Fingerprint(""),
+        content=content or "",
+        name=entry.name,
+        result_digest=report.digest,
+        not_kept=report.not_kept,
+        files_read=report.reads,
+        files_written=report.writes,
+        compute_s=report.seconds,
+        python=PYTHON,
+        lineage=entry.lineage or "",
+        effects=any(one is not None and one.effects for one in above),
+        placed=entry.placed,
+        parts=entry.shape.components,
+    )
+
+
+def _count(entry: Entry, report: Report) -> None:
+    tally = entry.tally
+    if tally is None:
+        return
+    tally.read(report.reads)
+    tally.wrote(report.writes)
+    tally.refusals += [reason for reason in report.refusals if reason not in tally.refusals]
+    tally.marks += [mark for mark in report.marks if mark not in tally.marks]
+    if report.refusals and not entry.refused:
+        entry.refused = report.refusals[0]
+        tally.refuse(entry.name, entry.refused)
+    elif report.not_kept and not entry.refused:
+        tally.say(f"{entry.name}: result not kept: {report.not_kept}")
+
+
+def served(entry: Entry, above: Above, run: TaskRun, root: Path) -> TaskRun | None:
+    """*entry* was served by K. Return the record under which what it is now finds it by P, None if P is not known."""
+    entry.count("hit")
+    entry.run = run
+    entry.digest = run.result_digest
+    pass_on(entry, above, run.files_read, writes=bool(run.files_written), is_placed=run.placed)
+    if entry.tally is not None:
+        entry.tally.read(run.files_read)
+        entry.tally.wrote(run.files_written)
+    if not entry.provenance or entry.lineage is None:
+        return None
+    effects = any(one is not None and one.effects for one in above)
+    where = placed(entry.provenance, root) if entry.placed else entry.provenance
+    return dataclasses.replace(run, provenance=where, lineage=entry.lineage, effects=effects, placed=entry.placed)

@@ -1,0 +1,162 @@
+"""A task run as a worker runs it for us: the same call, watched, and afterwards told about.
+
+Called in the task's own thread. Nothing here may make a task fail that would have worked: what goes wrong after the
+user's code is a reason for not keeping the result.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from nbreplay.digest import Buffer, Digest, flat
+from nbreplay.records import BlobRef, FileState
+from nbreplay.serialize import codecs
+from nbreplay.tasks.load import folder
+from nbreplay.tasks.report import Inline, Order, Report, worth_keeping
+
+logger = logging.getLogger(__name__)
+
+Later = Callable[[str, "codecs.Dumped", Digest, Order, object], bool]
+"""Takes a dumped result to be written in the background; False if its queue is full."""
+
+
+class Traced:
+    """Stands for a task's ``run_spec`` in a worker, from the moment it is about to run.
+
+    Parameters
+    ----------
+    node : GraphNode
+        What is run.
+    order : Order
+        What the scheduler asks for.
+    done : callable
+        Takes the report, in the task's thread, before the result leaves it.
+    later : callable
+        Where large results go to be written.
+    token : str
+        Names this run of this task.
+    """
+
+    is_coro = False
+
+    def __init__(self, node: Any, order: Order, done: Callable[[Report], None], later: Later, token: str) -> None:
+        self.node = node
+        self.order = order
+        self.done = done
+        self.later = later
+        self.token = token
+
+    def __call__(self, values: Mapping[Any, Any] = {}) -> object:  # as in GraphNode; never changed
+        with watched(self.order) as scope:
+            start = time.perf_counter()
+            value = self.node(values)
+            seconds = time.perf_counter() - start
+        try:
+            self.done(report(value, seconds, scope, self.order, self.later, self.token))
+        except Exception:
+            logger.warning("what task %r did could not be told; it is not cached", self.node, exc_info=True)
+        return value
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.node, name)
+
+    def __repr__(self) -> str:
+        return repr(self.node)
+
+
+def watched(order: Order) -> AbstractContextManager[Any]:
+    """Return the context in which a task is watched for files; nothing is watched if nobody will record it."""
+    if not order.record:
+        return nullcontext()
+    from nbreplay.tasks.watching import scope
+
+    return scope(Path(order.root))
+
+
+def content_digest(value: object) -> Digest | None:
+    """Return C, the digest of *value*'s content, or None if it has none that can be relied on."""
+    from nbreplay.fingerprint import Mode, walk
+
+    seen = walk(value, mode=Mode.VALUE)
+    return None if seen.refusals else seen.digest
+
+
+def report(value: object, seconds: float, scope: Any, order: Order, later: Later, token: str) -> Report:
+    """Return what is to be told of a finished task, and put its result on the way to the store."""
+    try:
+        digest = content_digest(value)
+    except Exception:
+        logger.debug("no digest of a %s", type(value).__name__, exc_info=True)
+        digest = None
+    if not order.record:
+        return Report(digest=digest, seconds=seconds)
+    seen = scope.seen() if scope is not None else None
+    reads = dict(seen.reads) if seen is not None else {}
+    writes = dict(seen.writes) if seen is not None else {}
+    refusals = tuple(seen.refusals) if seen is not None else ()
+    marks = tuple(seen.marks) if seen is not None else ()
+    if digest is None:
+        return Report(seconds=seconds, reads=reads, writes=writes, refusals=refusals, marks=marks, not_kept="no digest")
+    said = {"digest": digest, "seconds": seconds, "reads": reads, "refusals": refusals, "marks": marks}
+    if refusals:
+        return Report(**said, writes=writes, not_kept=refusals[0])
+    if value is None and not writes:
+        return Report(**said, not_kept="returned nothing, and no file was seen being written")
+    writes, placed, problem = _keep_files(writes, order)
+    said |= {"writes": writes}
+    if problem:
+        return Report(**said, not_kept=problem)
+    try:
+        dumped = codecs.dump(value)
+    except Exception as error:
+        return Report(**said, not_kept=f"cannot be dumped: {error}")
+    size = len(dumped.stream) + sum(buffer.nbytes for buffer in dumped.buffers)
+    if not (order.keep or writes or worth_keeping(seconds, size)):
+        return Report(**said, not_kept=f"cheaper to compute ({seconds:.3f} s) than to load ({size} bytes)")
+    placed = placed or _names_folder([dumped.stream, *dumped.buffers], order.root)
+    if size <= order.inline_bytes:
+        return Report(**said, placed=placed, inline=as_inline(dumped))
+    if later(token, dumped, digest, order, value):
+        return Report(**said, placed=placed, pending=True)
+    return Report(**said, placed=placed, not_kept="the queue of results to be written is full")
+
+
+def as_inline(dumped: codecs.Dumped) -> Inline:
+    """Return *dumped* in a form that travels in a message."""
+    return Inline(codec=dumped.codec, stream=bytes(dumped.stream), buffers=tuple(bytes(b) for b in dumped.buffers))
+
+
+def _names_folder(parts: list[Any], root: str) -> bool:
+    """Whether the folder's own name is somewhere in *parts*; then they mean something in this place only."""
+    name = os.fsencode(root)
+    for part in parts:
+        view = flat(part)
+        # bytes has a fast search and memoryview none; a copy costs less than the write that follows.
+        if name in bytes(view):
+            return True
+    return False
+
+
+def _keep_files(writes: dict[str, FileState], order: Order) -> tuple[dict[str, FileState], bool, str]:
+    if not writes:
+        return writes, False, ""
+    from nbreplay.files import keep
+
+    placed = False
+
+    def put(data: Buffer, *, digest: Digest | None = None, strong: bool = False) -> BlobRef:
+        nonlocal placed
+        placed = placed or _names_folder([data], order.root)
+        return folder(order.store).put(data, digest=digest, strong=strong)
+
+    try:
+        return keep(writes, Path(order.root), put), placed, ""
+    except Exception as error:
+        logger.debug("written files cannot be kept", exc_info=True)
+        return writes, False, f"written files cannot be kept: {error}"
