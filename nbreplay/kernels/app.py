@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
+import threading
 from typing import Any
 
 from ipykernel.ipkernel import IPythonKernel
@@ -49,11 +51,18 @@ class NBReplayApp(IPKernelApp):
 
     def start(self) -> None:
         """Answer requests until the kernel is shut down, then let the engine end what it writes."""
+        threading.Thread(target=_warm, name="nbreplay-warm", daemon=True).start()
         try:
             super().start()
         finally:
             if self.kernel is not None:
                 self.kernel.turns.shut()
+
+
+def _warm() -> None:
+    """Import the engine while the client shakes hands; the first cell need not wait for it, or less."""
+    with contextlib.suppress(Exception):  # the first cell tries again, and says what is wrong
+        importlib.import_module("nbreplay.replay.engine")
 
 
 def launch(policy: str) -> None:

@@ -97,6 +97,19 @@ class NBReplayKernel(IPythonKernel):
 
         return handle
 
+    async def execute_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
+        """Answer a request; an interrupt that hits the machinery around the code is answered, too.
+
+        Without a reply the client would wait for ever. From the end of the turn on, interrupts only raise a flag, so
+        one that comes out here came before the reply was sent.
+        """
+        try:
+            await super().execute_request(stream, ident, parent)
+        except KeyboardInterrupt:
+            content = self._interrupted()
+            metadata = self.finish_metadata(parent, self.init_metadata(parent), content)
+            self.session.send(stream, "execute_reply", content, parent, metadata=metadata, ident=ident)
+
     async def do_execute(
         self,
         code: str,
@@ -120,7 +133,7 @@ class NBReplayKernel(IPythonKernel):
         if not self.turns.here():
             return await self._run_on_subshell(run, request, recorded=store_history and not silent)
         turn = self.turns.open(code, request=request, silent=silent, store_history=store_history, metadata=cell_meta)
-        reply = None
+        reply: dict[str, Any] = {}
         try:
             if (turn.recorded or turn.only_ours) and code.strip():
                 self.turns.prepare()
