@@ -1,7 +1,8 @@
 """Plain values as msgpack, exactly: types, order and sharing come back as they were, and nothing is unpickled.
 
 Plain are None, bool, int, float, complex, str, bytes, bytearray, numpy arrays and scalars without objects, and lists,
-tuples, dicts, sets and frozensets of plain values. Exact types only: a subclass has behaviour that would be lost. A mutable container
+tuples, dicts, sets and frozensets of plain values. Exact types only: a subclass has behaviour that would be lost. A
+mutable container
 that is met twice is not plain either, for two copies would come back. msgpack's own types stand for themselves, and
 extensions for the rest:
 

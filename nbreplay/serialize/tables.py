@@ -13,7 +13,7 @@ from nbreplay.digest import Buffer, flat
 
 
 def dump_table(value: Any) -> memoryview | None:
-    """Return a ``pyarrow.Table`` as an Arrow stream; None if it is none, or has extension types: loading those runs code."""
+    """Return a ``pyarrow.Table`` as an Arrow stream; None if it is none, or has extension types (they run code)."""
     arrow = sys.modules.get("pyarrow")
     if arrow is None or type(value) is not arrow.Table or not all(_is_plain(arrow, f.type) for f in value.schema):
         return None
