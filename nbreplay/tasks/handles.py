@@ -26,20 +26,21 @@ from nbreplay.tasks.handles_names import BoundKind, NamedKind
 
 __all__ = ["KINDS", "DefaultClient", "default_client", "follow", "promise", "register"]
 
-KINDS = (ClientKind(), ClusterKind(), FutureKind(), NamedKind(), BoundKind())
+_CLIENT, _CLUSTER, _FUTURE, _NAMED, _BOUND = ClientKind(), ClusterKind(), FutureKind(), NamedKind(), BoundKind()
+KINDS = (_CLIENT, _CLUSTER, _FUTURE, _NAMED, _BOUND)
 
-_ATOMS: dict[str, Any] = {
-    "distributed.client:Client": KINDS[0],
-    "distributed.deploy.cluster:Cluster": KINDS[1],
-    "distributed.client:Future": KINDS[2],
-    "distributed.lock:Lock": KINDS[3],
-    "distributed.event:Event": KINDS[3],
-    "distributed.queues:Queue": KINDS[3],
-    "distributed.variable:Variable": KINDS[3],
-    "distributed.semaphore:Semaphore": KINDS[3],
-    "distributed.multi_lock:MultiLock": KINDS[3],
-    "distributed.client:as_completed": KINDS[4],
-    "distributed.actor:Actor": KINDS[4],
+_ATOMS: dict[str, Callable[[Any], bytes]] = {
+    "distributed.client:Client": _CLIENT.token,
+    "distributed.deploy.cluster:Cluster": _CLUSTER.token,
+    "distributed.client:Future": _FUTURE.token,
+    "distributed.lock:Lock": _NAMED.token,
+    "distributed.event:Event": _NAMED.token,
+    "distributed.queues:Queue": _NAMED.token,
+    "distributed.variable:Variable": _NAMED.token,
+    "distributed.semaphore:Semaphore": _NAMED.token,
+    "distributed.multi_lock:MultiLock": _NAMED.token,
+    "distributed.client:as_completed": _BOUND.token,
+    "distributed.actor:Actor": _BOUND.token,
 }
 
 _COLLECTIONS = (
@@ -67,12 +68,12 @@ def register(add_kind: Callable[[Any], None]) -> None:
 
     Called once by whoever makes the kernel's engine, before the first cell.
     """
-    from nbreplay.fingerprint import InPlace, register_atom
+    from nbreplay.fingerprint.atoms import InPlace, register_atom
 
     follow()
     for kind in KINDS:
         add_kind(kind)
-    for name, kind in _ATOMS.items():
-        register_atom(name, kind.token)
+    for name, token in _ATOMS.items():
+        register_atom(name, token)
     for name in _COLLECTIONS:
         register_atom(name, lambda obj: InPlace("dask collection", collection_parts(obj)))

@@ -173,7 +173,7 @@ def remake_cluster(recipe: dict[str, Any]) -> Any:
         note = _note(recipe)
         note.args, note.kwargs, note.calls = recipe["args"], recipe["kwargs"], list(recipe["calls"])
         if not recipe["open"]:
-            cluster = _closed_cluster(cls)
+            cluster = _closed_cluster(cls, recipe["kwargs"])
             adopt(cluster, note)
             return cluster
         cluster = _make(cls, recipe["args"], recipe["kwargs"], recipe)
@@ -213,7 +213,7 @@ def _closed_client(cls: type) -> Any:
     """Return a client that is closed and never was open here."""
     import dask
 
-    client: Any = cls.__new__(cls)
+    client: Any = object.__new__(cls)
     client.__dict__["start"] = lambda **kwargs: None
     with dask.config.set({"distributed.client.preload": [], "scheduler-address": None}):
         module = module_loaded("distributed.client")
@@ -224,15 +224,19 @@ def _closed_client(cls: type) -> Any:
     return client
 
 
-def _closed_cluster(cls: type) -> Any:
+def _closed_cluster(cls: type, kwargs: dict[str, Any]) -> Any:
     """Return a cluster that is closed; what does not need it open works as on one that was."""
     from distributed.core import Status
     from distributed.deploy.cluster import Cluster
-    from distributed.utils import LoopRunner
 
-    cluster: Any = cls.__new__(cls)
-    Cluster.__init__(cluster, asynchronous=False, loop=LoopRunner().loop, name=f"closed-{cls.__name__}")
-    for name, value in {"workers": {}, "worker_spec": {}, "scheduler": None, "_adaptive": None}.items():
-        cluster.__dict__.setdefault(name, value)
+    base: Any = Cluster
+    cluster: Any = object.__new__(cls)
+    base.__init__(cluster, asynchronous=False, name=f"closed-{cls.__name__}")
+    cluster.__dict__ |= {
+        "workers": {},
+        "worker_spec": {},
+        "scheduler": None,
+        "processes": kwargs.get("processes", True),
+    }
     cluster.status = Status.closed
     return cluster

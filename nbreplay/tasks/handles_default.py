@@ -176,7 +176,7 @@ def _follow_base(module: ModuleType) -> None:
 
 
 def _is_local(named: Any, module: ModuleType) -> bool:
-    """Say whether a scheduler that runs in this process was asked for by name (Dask would look for a client even so)."""
+    """Say whether a scheduler of this process was asked for by name; Dask would look for a client even so."""
     if isinstance(named, str):
         return named.lower() in _LOCAL_SCHEDULERS
     return named is not None
@@ -191,7 +191,8 @@ def _set_default(client: Any) -> None:
     module = module_loaded("distributed.client")
     assert module is not None
     module._set_global_client(client)
-    client._set_config = dask.config.set(scheduler="dask.distributed")
+    if dask.config.get("scheduler", None) != "dask.distributed":
+        client._set_config = dask.config.set(scheduler="dask.distributed")
 
 
 def _unset_default(client: Any) -> None:

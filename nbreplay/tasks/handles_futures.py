@@ -135,7 +135,7 @@ def _value(future: Any, client: Any, *, needed: bool) -> dict[str, Any]:
                 if size and max(size.values()) <= VALUE_BYTES:
                     return {"value": client.gather(future, direct=None, asynchronous=False)}
             problem = f"its result is over {VALUE_BYTES >> 20} MiB" if size else "its result is gone"
-        except Exception as e:
+        except Exception as e:  # noqa: BLE001  # whatever a cluster in trouble raises: a hole with this reason
             problem = f"{type(e).__name__}: {e}"
     if needed:
         raise Uncacheable(f"a Dask future whose task has no fingerprint, and {problem}")
@@ -170,15 +170,15 @@ def _submit(client: Any, key: Any, node: Any) -> Any:
         from distributed.client import Future
 
         return Future(key, client)  # another of the same task came back before
-    (future,) = client.get({key: node}, [key], sync=False)
-    return future
+    futures: list[Any] = client.get({key: node}, [key], sync=False)
+    return futures[0]
 
 
 def _dead(client: Any, key: Any, status: str, exception: BaseException | None = None) -> Any:
     """Return a future that has come to an end without a result. Its key is known to nobody else."""
     from distributed.client import Future
 
-    future = Future(key, client)
+    future: Any = Future(key, client)
     if status == "error":
         future._state.set_error(exception, None)
     elif status == "lost":

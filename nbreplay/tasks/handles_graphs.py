@@ -141,7 +141,7 @@ def expr_parts(expr: Any, seen: dict[int, int] | None = None) -> Any:
     numbers[id(expr)] = len(numbers)
     kind = f"{type(expr).__module__}:{type(expr).__qualname__}"
     names = list(getattr(type(expr), "_parameters", ()))
-    operands = []
+    operands: list[Any] = []
     for n, operand in enumerate(expr.operands):
         name = names[n] if n < len(names) else str(n)
         if "cache" in name:

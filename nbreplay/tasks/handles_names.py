@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from nbreplay.digest import combine
@@ -27,7 +28,7 @@ _BOUND = {
 _VALUE_TIMEOUT_S = 1.0
 
 
-def _is_one_of(obj: object, table: dict[str, tuple[str, ...]]) -> bool:
+def _is_one_of(obj: object, table: Mapping[str, tuple[str, ...]]) -> bool:
     for kind in type(obj).__mro__:
         names = table.get(kind.__module__)
         if names is not None and kind.__name__ in names:
@@ -84,7 +85,7 @@ def _read(obj: Any, kind: str) -> dict[str, Any]:
                 return {"set": bool(obj.is_set())}
             value = obj.get(timeout=_VALUE_TIMEOUT_S)
             return {} if isinstance(value, Future) else {"value": value}
-    except Exception:  # no value yet, or no scheduler to ask: the name is what is kept
+    except Exception:  # noqa: BLE001  # no value yet, or no scheduler to ask: the name is what is kept
         return {}
 
 

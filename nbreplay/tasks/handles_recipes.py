@@ -1,7 +1,7 @@
 """How Dask clients and clusters were made: class and arguments, noted at construction.
 
-Noted on the object itself, by ``__init__`` wrappers that a post-import hook puts on the classes of ``distributed`` and on
-every class derived from them. The outermost constructor counts: what the user wrote.
+Noted on the object itself, by ``__init__`` wrappers that a post-import hook puts on the classes of ``distributed`` and
+on every class derived from them. The outermost constructor counts: what the user wrote.
 """
 
 from __future__ import annotations
@@ -100,11 +100,13 @@ def remaking() -> bool:
 def _follow_class(base: type, methods: tuple[str, ...]) -> None:
     """Wrap *base*, what is derived from it, and what will be."""
 
-    def init_subclass(cls: type, **kwargs: Any) -> None:
-        super(base, cls).__init_subclass__(**kwargs)
+    owner: Any = base
+
+    def init_subclass(cls: Any, **kwargs: Any) -> None:
+        super(owner, cls).__init_subclass__(**kwargs)
         _wrap_class(cls, methods)
 
-    base.__init_subclass__ = classmethod(init_subclass)  # type: ignore[assignment]
+    owner.__init_subclass__ = classmethod(init_subclass)  # type: ignore[arg-type]  # mypy knows it by its name only
     waiting = [base]
     while waiting:
         cls = waiting.pop()
