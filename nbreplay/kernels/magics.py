@@ -29,11 +29,8 @@ USAGE = """\
 %nbreplay why [K]           why cell K (the last one) ran, or did not
 %nbreplay vars              the names, and which of them are loaded
 %nbreplay diff A B          names that differ between the states after two cells
-%nbreplay note TEXT         keep a note with the session
-%nbreplay pin, unpin        keep the store of this notebook whole when it is pruned
 %nbreplay off, on           stop recording and serving, and begin again
-%nbreplay report            write the report of this notebook
-%nbreplay pack              write the package to send"""
+%nbreplay pack              write the package to send, beside the notebook"""
 
 
 @magics_class
@@ -118,8 +115,18 @@ class NBReplayMagics(Magics):
     def _help(self, engine: Engine, arguments: list[str]) -> views.View:
         return views.view(notes=USAGE.splitlines())
 
+    def _pack(self, engine: Engine, arguments: list[str]) -> views.View:
+        from nbreplay.share.pack import pack
+
+        if engine.notebook.path is None:
+            raise UsageError("it is not known which notebook this is; on the command line: nbreplay pack NB")
+        engine.settle()
+        target, manifest = pack(engine.notebook.path, engine.session.store_path)
+        saved = "the notebook in it is the file as it was last saved"
+        return views.view(f"{target} ({len(manifest.files)} files; {saved})")
+
     def _later(self, engine: Engine, arguments: list[str]) -> views.View:
-        raise UsageError("not in this version; on the command line: nbreplay pack, nbreplay show")
+        raise UsageError("not in this version; see `nbreplay show` and `nbreplay pack` on the command line")
 
 
 Command = Callable[[NBReplayMagics, "Engine", list[str]], views.View]
@@ -132,8 +139,9 @@ _COMMANDS: dict[str, Command] = {
     "diff": NBReplayMagics._diff,
     "on": NBReplayMagics._on,
     "off": NBReplayMagics._off,
+    "pack": NBReplayMagics._pack,
     "help": NBReplayMagics._help,
-    **{word: NBReplayMagics._later for word in ("note", "pin", "unpin", "report", "pack")},
+    **{word: NBReplayMagics._later for word in ("note", "pin", "unpin", "report")},
 }
 
 

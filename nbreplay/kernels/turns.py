@@ -157,7 +157,7 @@ class Turns:
         if status is None:
             ok = reply is not None and reply.get("status") == "ok"
             status = turn.unrecorded("executed" if ok else "failed", "", "; ".join(turn.problems) or self._no_engine)
-        self._say_if_lost(status, reply)
+        self._say_what_is_lost(status)
         return status
 
     def touch(self, reason: str) -> None:
@@ -275,13 +275,18 @@ class Turns:
             turn.problems.append(f"{type(e).__name__}: {e}")
             return None
 
-    def _say_if_lost(self, status: Mapping[str, Any], reply: Mapping[str, Any] | None) -> None:
-        """Say on stderr, once for each reason, that a boundary is not saved."""
-        reason = str(status.get("saved_reason") or "")
-        wanted = status.get("saved") is False and status.get("state") not in ("failed", "skipped", "empty")
-        if wanted and reason and "interrupt" not in reason and reason not in self._said:
-            self._said.add(reason)
-            self._say(f"not saved: {reason}")
+    def _say_what_is_lost(self, status: Mapping[str, Any]) -> None:
+        """Say on stderr, once for each reason, that a boundary is not saved: this one, or one behind its reply."""
+        lost = []
+        if status.get("saved") is False and status.get("state") not in ("failed", "skipped", "empty"):
+            lost.append(f"not saved: {status.get('saved_reason')}")
+        if self._engine is not None:
+            lost.append(self._engine.session.problem)
+        for text in lost:
+            chosen = any(word in text for word in ("interrupt", "not saved: off", "not saved: tagged"))
+            if text.startswith("not saved: ") and not chosen and text not in self._said:
+                self._said.add(text)
+                self._say(text)
 
     def _say(self, text: str) -> None:
         print(f"nbreplay: {text}", file=sys.stderr, flush=True)
