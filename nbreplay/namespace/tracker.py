@@ -1,0 +1,302 @@
+"""One kernel's namespace, followed from boundary to boundary."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from nbreplay.config import Settings
+from nbreplay.digest import Digest
+from nbreplay.namespace import checkpoint
+from nbreplay.namespace.ambient import RNG, Ambient
+from nbreplay.namespace.checkpoint import Capture, Capturing
+from nbreplay.namespace.live import Live, Stopped
+from nbreplay.namespace.manifest import Manifest
+from nbreplay.namespace.probes import probes
+from nbreplay.namespace.restore import Restorer
+from nbreplay.namespace.touched import CellNames, Touched
+from nbreplay.records import BlobRef, Group, NameState, Reads, Writes
+from nbreplay.serialize.standin import StandIn
+from nbreplay.store import Store
+
+_NO_HIDDEN_STATE = frozenset(
+    {"builtins", "numpy", "pandas", "pyarrow", "dask", "distributed", "collections", "datetime", "decimal", "fractions"}
+    | {"functools", "itertools", "math", "nbreplay", "operator", "pathlib", "re", "types", "typing", "copyreg"}
+)
+"""Libraries that keep no list of the objects they made, or whose handles have their own ways."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariableRow:
+    """One line about a name: *state* is ``loaded``, ``unloaded`` or ``hole``, *boundary* where its value was written."""
+
+    name: str
+    type_name: str
+    summary: str
+    size_bytes: int
+    state: str
+    boundary: str
+    reason: str = ""
+
+
+class Tracker:
+    """Follows the names that cells make: what a cell touches, reads and changes, and brings back what is kept.
+
+    Before a cell: :meth:`touched`, :meth:`bring`, :meth:`reads`. After it: :meth:`capture`, :meth:`write`, then
+    :meth:`accept` once the record is in the store, or :meth:`drop`. For a cell that is served instead: :meth:`apply`.
+    All are called on the main thread, but :meth:`write`.
+
+    Parameters
+    ----------
+    user_ns : dict
+        The live namespace. It is never replaced; what it holds now is the kernel's own, until somebody rebinds it.
+    store : Store or None
+        Where units are kept; None: nothing can be written or loaded.
+    run : str
+        The run's id.
+    settings : Settings
+        Limits.
+    shell : object, optional
+        IPython's shell, for the names of its last results.
+    """
+
+    def __init__(
+        self,
+        user_ns: dict[str, Any],
+        store: Store | None,
+        *,
+        run: str,
+        settings: Settings | None = None,
+        shell: Any = None,
+    ) -> None:
+        self.run = run
+        self._store = store
+        self._root = Path.cwd()
+        self._live = Live.of(user_ns, settings or Settings(), shell, self._root)
+        self._restorer = Restorer(self._live, store.get if store is not None else None)
+        self._cell = CellNames()
+
+    # ------------------------------------------------------------ what is known
+
+    @property
+    def user_ns(self) -> dict[str, Any]:
+        """The live namespace."""
+        return self._live.user_ns
+
+    @property
+    def root(self) -> Path:
+        """The notebook's folder; paths in the ambient state are relative to it. Set it before the first cell."""
+        return self._root
+
+    @root.setter
+    def root(self, root: Path) -> None:
+        if root != self._root:
+            self._root = root
+            self._live.ambient = Ambient(probes(root), root)
+
+    @property
+    def states(self) -> Mapping[str, NameState]:
+        """Every live user name, loaded or not, and the results ``Out[n]``, as of the last boundary."""
+        return self._live.states
+
+    @property
+    def pending(self) -> str:
+        """Why names may have changed outside of a recorded cell, "" if nothing could have."""
+        return self._live.all_dirty or ("an earlier checkpoint was not kept" if self._live.dirty else "")
+
+    def loaded(self, name: str) -> bool:
+        """Whether the value of *name* is in the namespace."""
+        return name in self._live.states and name not in self._live.unloaded
+
+    def ambient_digests(self) -> Mapping[str, Digest]:
+        """Return the digest of every piece of ambient state; keys of random generators begin with ``rng:``."""
+        return self._live.ambient.digests()
+
+    def group_of(self, names: Collection[str]) -> tuple[Group, ...]:
+        """Return the covariables of more than one name that hold any of *names*."""
+        return self._live.group_of(self._live.mean(names))
+
+    def manifest(self) -> Manifest:
+        """Return the whole state as of the last boundary."""
+        live = self._live
+        states = {**live.states, **live.definitions}
+        used = {state.unit for state in states.values()}
+        return Manifest(
+            states=states,
+            groups=tuple(Group(names=names, digest=digest) for names, digest in live.groups.items()),
+            units={uid: unit for uid, unit in live.units.items() if uid in used},
+            ambient=dict(live.ambient_refs),
+            modules=tuple(live.modules.items()),
+        )
+
+    def describe(self) -> list[VariableRow]:
+        """Return a row for every name."""
+        live = self._live
+        rows = []
+        for name, state in sorted(live.states.items()):
+            kind = "unloaded" if name in live.unloaded else "loaded"
+            rows.append(
+                VariableRow(
+                    name=name,
+                    type_name=state.type_name,
+                    summary=state.summary,
+                    size_bytes=state.size_bytes,
+                    state="hole" if state.hole is not None else kind,
+                    boundary=(state.unit or "").rpartition("/")[0],
+                    reason=state.hole.reason if state.hole is not None else "",
+                )
+            )
+        return rows
+
+    # ------------------------------------------------------------ before a cell
+
+    def touched(self, cell: CellNames) -> Touched:
+        """Return what *cell* could touch: a closure over its names, the code they reach, and what shares objects."""
+        live = self._live
+        self._cell = cell
+        if cell.dynamic:
+            return Touched(names=frozenset(live.states), everything=cell.dynamic)
+        names = live.reach(live.mean(cell.all) | self._of_libraries(cell), members=True)
+        return Touched(names=frozenset(names))
+
+    def reads(self, touched: Touched, cell: CellNames) -> Reads:
+        """Return what *cell* sees, by digest. Nothing is loaded.
+
+        Names that the cell only binds are not read; nor is anything else that it cannot reach through what it loads.
+        """
+        live = self._live
+        loads = live.mean(cell.loads) | self._of_libraries(cell)
+        names = live.reach(loads, members=False)
+        if touched.everything:
+            names |= live.states.keys()
+        digests = {name: state.digest if (state := live.states.get(name)) is not None else None for name in names}
+        groups = tuple(
+            Group(names=members, digest=digest)
+            for members, digest in live.groups.items()
+            if len(names.intersection(members)) > 1
+        )
+        ambient = {key: digest for key, digest in live.ambient.digests().items() if not key.startswith(RNG)}
+        return Reads(
+            names=dict(sorted(digests.items())), groups=groups, ambient=ambient, everything=touched.everything
+        )
+
+    def bring(self, touched: Touched) -> list[str]:
+        """Load what the cell can reach; return what could not be brought to life, in words for the user."""
+        live = self._live
+        names = set(live.states) if touched.everything else set(touched.names)
+        problems = self._restorer.bring(names)
+        self._restorer.release(names)
+        return problems
+
+    def load_all(self) -> list[str]:
+        """Load everything that is not loaded yet."""
+        return self._restorer.bring(self._live.states)
+
+    # ------------------------------------------------------------ after a cell
+
+    def capture(self, touched: Touched, *, boundary: str, stop: Callable[[], bool] = lambda: False) -> Capture:
+        """Find what a cell changed and pickle it; nothing is written.
+
+        Raises
+        ------
+        Stopped
+            *stop* said so; call :meth:`mark_touched`, so that the next capture includes what this one missed.
+        """
+        cell, self._cell = self._cell, CellNames()
+        try:
+            return Capturing(self._live, touched, cell, boundary, stop).run()
+        except Stopped:
+            self._live.dirty |= set(touched.names)
+            raise
+
+    def write(self, capture: Capture, put: Callable[..., BlobRef] | None = None) -> Writes:
+        """Write the blobs of *capture*. May run in another thread, as long as no cell runs.
+
+        Raises
+        ------
+        Changed
+            Memory is not as it was when it was captured: a thread of the user's wrote to it.
+        StoreError, OSError
+            The store cannot be written.
+        """
+        if put is None:
+            if self._store is None:
+                raise ValueError("there is no store to write to")
+            put = self._store.put
+        return checkpoint.write(self._live, capture, put)
+
+    def accept(self, capture: Capture) -> None:
+        """The record of *capture* is in the store: it is the last boundary now."""
+        live = self._live
+        writes = capture.writes
+        for unit in writes.units if writes is not None else ():
+            live.units[unit.uid] = unit
+        for node in capture.deleted:
+            live.set_state(node, None)
+            live.keys.pop(node, None)
+        for node, state in capture.states.items():
+            live.set_state(node, state)
+            live.keys.pop(node, None)
+        live.groups = dict(capture.all_groups)
+        if writes is not None:
+            live.ambient_refs.update(writes.ambient)
+        for known in live.known.values():
+            known.kept_ids = known.ids
+        live.dirty.clear()
+        live.all_dirty = ""
+
+    def drop(self, capture: Capture) -> None:
+        """*capture* was not kept: the next one includes what it had."""
+        self._live.dirty |= {node for node in capture.states}
+
+    def mark_touched(self, reason: str) -> None:
+        """Something else than a recorded cell ran: any name may have changed. Callable from any thread."""
+        self._live.all_dirty = self._live.all_dirty or reason
+
+    # ------------------------------------------------------------ instead of a cell
+
+    def apply(self, writes: Writes, *, rename: Mapping[str, str] | None = None) -> None:
+        """Take the effects of a restored cell, lazily: names it wrote are unbound and load when a cell reaches them.
+
+        Parameters
+        ----------
+        writes : Writes
+            What the recorded run wrote.
+        rename : mapping of str to str
+            Results get another number here: ``{"Out[3]": "Out[7]"}``.
+        """
+        self._restorer.apply(writes, dict(rename or {}))
+
+    def restore(self, manifest: Manifest) -> list[str]:
+        """Go to a boundary, lazily; what is loaded and the same there stays. Return the names that were removed."""
+        return self._restorer.restore(manifest)
+
+    # ------------------------------------------------------------ helpers
+
+    def _of_libraries(self, cell: CellNames) -> set[str]:
+        """Return the names whose values a library that *cell* uses could change without naming them (pyplot's figures)."""
+        live = self._live
+        used = {module.partition(".")[0] for module in cell.imports}
+        for name in cell.loads:
+            value = live.user_ns.get(name)
+            if isinstance(value, ModuleType):
+                used.add(value.__name__.partition(".")[0])
+            elif value is None and name in live.unloaded:
+                unit = live.units.get(live.states[name].unit or "")
+                used.update(module for module, _ in (unit.modules if unit is not None else ()))
+            elif callable(value) and not isinstance(value, StandIn):
+                module = getattr(value, "__module__", None)
+                if isinstance(module, str) and module != "__main__":
+                    used.add(module.partition(".")[0])
+        used -= _NO_HIDDEN_STATE
+        if not used:
+            return set()
+        found = set()
+        for name, state in live.states.items():
+            unit = live.units.get(state.unit or "")
+            if unit is not None and state.type_name != "module" and any(module in used for module, _ in unit.modules):
+                found.add(name)
+        return found

@@ -1,0 +1,117 @@
+"""Notebook classes, to parts and back, without running what a class statement runs.
+
+A class is made as an empty skeleton, registered under its lineage, and filled: whatever it refers to may refer to it.
+``__init_subclass__`` and a metaclass of the notebook's do not run again; their effects are data and are restored as such.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import types
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+import cloudpickle.cloudpickle as by_value  # its parts know what of a class's dict the interpreter makes itself
+
+from nbreplay.serialize.functions import Reduced, importable
+from nbreplay.serialize.session import Session, current
+
+_BUILTIN_NAMES = {
+    type(None): "NoneType",
+    type(Ellipsis): "EllipsisType",
+    type(NotImplemented): "NotImplementedType",
+    **{getattr(types, name): name for name in types.__all__ if isinstance(getattr(types, name), type)},
+}
+
+
+def reduce_builtin(cls: type) -> Reduced | None:
+    """Types that no module has under their own name."""
+    name = _BUILTIN_NAMES.get(cls)
+    return None if name is None or importable(cls) else (builtin_type, (name,))
+
+
+def builtin_type(name: str) -> Any:
+    return getattr(types, name)
+
+
+def reduce_class(cls: type, lineage: str) -> Reduced:
+    """A class by value, to be registered under *lineage* as soon as it exists."""
+    if issubclass(cls, enum.Enum):
+        members = {member.name: member.value for member in cls.__members__.values()}
+        aliases = {name: member.name for name, member in cls.__members__.items() if name != member.name}
+        state, _ = by_value._enum_getstate(cls)
+        for alias in aliases:
+            state.pop(alias, None)
+        for name in ("_new_member_", "_use_args_", "_unhashable_values_", "_hashable_values_", "__new__"):
+            state.pop(name, None)
+        values = {**members, **{alias: members[name] for alias, name in aliases.items()}}
+        args = (lineage, cls.__bases__, cls.__name__, cls.__qualname__, values, cls.__module__)
+        return make_enum, args, state, None, None, fill_class
+    state, _ = by_value._class_getstate(cls)
+    orig = types.get_original_bases(cls) if hasattr(types, "get_original_bases") else None
+    del orig  # __orig_bases__ is part of the dict already
+    kwds: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
+    for name in ("__slots__", "__classcell__"):
+        if name in vars(cls):
+            kwds[name] = vars(cls)[name]
+            state.pop(name, None)
+    state.pop("__module__", None)
+    return make_class, (lineage, type(cls), cls.__name__, cls.__bases__, kwds), state, None, None, fill_class
+
+
+def make_class(lineage: str, meta: type, name: str, bases: tuple[type, ...], kwds: dict[str, Any]) -> type:
+    session = current().session
+    if lineage in session.objects:
+        return typing.cast(type, session.objects[lineage])
+    # The notebook's own metaclass is passed by: its first ancestor from a library makes the class.
+    maker = next(kind for kind in meta.__mro__ if kind.__module__ not in ("__main__", "__mp_main__"))
+    new = getattr(maker, "__new__", type.__new__)
+    with _quiet(bases):
+        cls: type = new(meta, name, bases, dict(kwds))
+    session.register(lineage, cls)
+    return cls
+
+
+def make_enum(
+    lineage: str, bases: tuple[type, ...], name: str, qualname: str, members: dict[str, Any], module: str
+) -> type:
+    session = current().session
+    if lineage in session.objects:
+        return typing.cast(type, session.objects[lineage])
+    with _quiet(bases):
+        cls: type = by_value._make_skeleton_enum(bases, name, qualname, members, module, None, None)
+    session.register(lineage, cls)
+    return cls
+
+
+def fill_class(cls: type, state: dict[str, Any]) -> None:
+    session = current().session
+    registry = state.pop("_abc_impl", ())
+    for name, value in state.items():
+        if name in ("__dict__", "__weakref__"):
+            continue
+        # type's own, since a metaclass of the notebook's may forbid setting attributes.
+        type.__setattr__(cls, name, value)
+    if registry and hasattr(cls, "register"):
+        for other in registry:
+            cls.register(other)
+    session.note_methods(cls)
+
+
+@contextlib.contextmanager
+def _quiet(bases: tuple[type, ...]) -> Iterator[None]:
+    """Keep ``__init_subclass__`` of notebook classes from running inside."""
+    lineages = current().session.lineages
+    held = []
+    for base in {kind: None for base in bases for kind in base.__mro__}:
+        if id(base) in lineages and "__init_subclass__" in vars(base):
+            held.append((base, vars(base)["__init_subclass__"]))
+    for base, _ in held:
+        type.__setattr__(base, "__init_subclass__", classmethod(lambda cls, **kwargs: None))
+    try:
+        yield
+    finally:
+        for base, hook in held:
+            type.__setattr__(base, "__init_subclass__", hook)
