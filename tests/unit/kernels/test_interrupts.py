@@ -29,19 +29,29 @@ def test_until_the_reply_an_interrupt_is_a_flag():
 
 def test_an_interrupt_that_was_held_back_comes_at_the_end():
     done = []
-    with pytest.raises(KeyboardInterrupt), interrupts.held() as stop:
-        signal.raise_signal(signal.SIGINT)
-        done.append(stop())
+
+    def work():
+        with interrupts.held() as stop:
+            signal.raise_signal(signal.SIGINT)
+            done.append(stop())
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert done == [True]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_second_interrupt_comes_at_once():
     done = []
-    with pytest.raises(KeyboardInterrupt), interrupts.held():
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
-        done.append("not reached")
+
+    def work():
+        with interrupts.held():
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+            done.append("not reached")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert done == []
 
 
@@ -52,9 +62,13 @@ def test_an_interrupt_that_came_too_late_can_be_dropped():
 
 
 def test_an_error_under_a_held_interrupt_is_the_error():
-    with pytest.raises(ValueError, match="mine"), interrupts.held():
-        signal.raise_signal(signal.SIGINT)
-        raise ValueError("mine")
+    def work():
+        with interrupts.held():
+            signal.raise_signal(signal.SIGINT)
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        work()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
