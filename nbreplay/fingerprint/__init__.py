@@ -1,8 +1,8 @@
 """Identity of code and values: what a result depends on, as a digest that is the same in every process.
 
-``code`` reads code objects, ``callables`` and ``reads`` functions and what they read, ``classes`` and ``instances`` user
-types, ``containers``, ``arrays`` and ``frames`` data; ``walk`` drives them over an object graph. ``cell`` is the identity
-of a notebook cell, ``refusals`` says what has none.
+``code`` reads code objects, ``callables`` and ``reads`` functions and what they read, ``classes`` and ``instances``
+user types, ``containers``, ``arrays`` and ``frames`` data; ``walk`` drives them over an object graph. ``cell`` is the
+identity of a notebook cell, ``refusals`` says what has none.
 """
 
 from __future__ import annotations

@@ -42,7 +42,9 @@ def _array(w: Walker, obj: Any) -> Iterator[Any]:
         state = {k: v for k, v in (getattr(obj, "__dict__", None) or {}).items() if k not in hidden}
         yield w.hold(state)
     if dtype.hasobject or dtype.kind == "T":  # references, or text of any length: not a buffer
-        yield w.hold(plain.ravel(order="F" if order == b"F" else "C").tolist() if dtype.names is None else plain.tolist())
+        yield w.hold(
+            plain.ravel(order="F" if order == b"F" else "C").tolist() if dtype.names is None else plain.tolist()
+        )
         return
     if w.exact:
         _memory(w, plain)
@@ -137,9 +139,8 @@ def write_scalar(w: Walker, obj: Any) -> Parts:
 def write_ufunc(w: Walker, obj: Any) -> Parts:
     """Write a ufunc: a library's by name; one made of a Python function by that."""
     for name in ("numpy", "scipy.special", *_ufunc_homes()):
-        module = sys.modules.get(name)
-        where = packages.installed(name) if module is not None else None
-        if where is not None and module is not None and module.__dict__.get(obj.__name__) is obj:
+        where = packages.installed(name)
+        if where is not None and packages.find(name, obj.__name__) is obj:
             w.out += packages.name_bytes(where, name, obj.__name__)
             return None
     inside = [each for each in gc.get_referents(obj) if callable(each)]

@@ -43,8 +43,8 @@ def register_atom(kind: type | str, encode: Callable[..., Any]) -> None:
     encode : callable
         Called with the object, or with the object and the :class:`~nbreplay.fingerprint.walk.Walker`, on the thread of
         the walk, each time that such an object is met. It returns bytes that stand for the object, :class:`InPlace`
-        with values to walk instead, :class:`Refused`, or any other value, which is walked instead. If it raises, the object
-        is opaque.
+        with values to walk instead, :class:`Refused`, or any other value, which is walked instead. If it raises, the
+        object is opaque.
 
     Notes
     -----

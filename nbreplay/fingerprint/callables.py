@@ -6,7 +6,6 @@ defaults, closure and attributes; in task mode also the values of the globals th
 
 from __future__ import annotations
 
-import builtins
 import functools
 import operator
 import random
@@ -50,8 +49,6 @@ def write_function(w: Walker, fn: FunctionType) -> Parts:
     if token is not None:
         w.out += token
         return None
-    if w.seals is not None and w.seals.write(w, fn):
-        return None
     if not w.number(fn):
         return None
     return _function(w, fn)
@@ -61,10 +58,7 @@ def _function(w: Walker, fn: FunctionType) -> Iterator[Any]:
     record = CODES(fn.__code__)
     home = fn.__globals__.get("__name__")
     where = packages.installed(home) if isinstance(home, str) else None
-    if where is not None and fn.__globals__ is getattr(sys.modules.get(home or ""), "__dict__", None):
-        w.out += b"K" + text(where.name) + text(where.version)
-        follow = False
-    elif where is not None:  # a copy of a library's closure, with globals of its own
+    if where is not None:  # the installed code of a closure, or a copy of one: its version says what it reads
         w.out += b"K" + text(where.name) + text(where.version)
         follow = False
     else:
@@ -107,9 +101,9 @@ def _parts(w: Walker, fn: FunctionType) -> Iterator[Any]:
     yield fn.__defaults__
     defaults = fn.__kwdefaults__
     w.out += length(len(defaults or ()))
-    for name in sorted(defaults or ()):
+    for name, value in sorted((defaults or {}).items()):
         w.out += text(name)
-        yield defaults[name]
+        yield value
     cells = fn.__closure__ or ()
     names = fn.__code__.co_freevars
     w.out += length(len(cells))
@@ -165,7 +159,7 @@ def _check_self(w: Walker, self: Any, name: str) -> None:
     """Refuse methods of the process's own random generators, and clocks by way of their type."""
     if w.pardon:
         return
-    if self is random._inst and f"random:{name}" in refusals.BY_PATH:  # type: ignore[attr-defined]  # the module's own
+    if self is random._inst and f"random:{name}" in refusals.BY_PATH:
         w.refuse("random", f"random.{name} draws from a random generator without a seed")
     mtrand = sys.modules.get("numpy.random.mtrand")
     if mtrand is not None and self is mtrand.__dict__.get("_rand"):
@@ -210,7 +204,7 @@ def write_descriptor(w: Walker, obj: Any) -> Parts:
     """Write ``str.upper``, a slot's descriptor and their like: the type that they belong to, and their name."""
     w.out += b"m." + text(type(obj).__name__) + text(obj.__name__)
     owner = obj.__objclass__
-    return (owner,) if id(owner) not in w.memo else (owner,)
+    return (owner,)
 
 
 def write_partial(w: Walker, obj: functools.partial[Any]) -> Parts:
@@ -252,7 +246,7 @@ def write_wrapped_method(w: Walker, obj: Any) -> Parts:
 def write_getter(w: Walker, obj: Any) -> Parts:
     """Write an ``operator.itemgetter`` or one of its kin."""
     w.out += b"og" + text(type(obj).__name__)
-    kind, parts, *rest = obj.__reduce__()
+    kind, parts, *_ = obj.__reduce__()
     if isinstance(kind, functools.partial):
         return (w.hold(parts), w.hold(dict(kind.keywords)), w.hold(kind.args))
     return (w.hold(parts),)
@@ -295,4 +289,3 @@ OPENERS.update(
         operator.methodcaller: write_getter,
     }
 )
-_ = builtins

@@ -50,7 +50,8 @@ def _transform(source: str) -> str:
         from IPython.core.inputtransformer2 import TransformerManager
     except ImportError:
         return source
-    return str(TransformerManager().transform_cell(source))
+    manager = TransformerManager()  # type: ignore[no-untyped-call]
+    return str(manager.transform_cell(source))
 
 
 def _textual(source: str) -> Fingerprint:

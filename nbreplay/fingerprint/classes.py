@@ -11,20 +11,25 @@ from typing import Any
 
 from nbreplay.fingerprint import packages
 from nbreplay.fingerprint.callables import library_token
-from nbreplay.fingerprint.leaves import length, text
+from nbreplay.fingerprint.leaves import length, text, words
 from nbreplay.fingerprint.walk import CHOOSERS, OPENERS, Opener, Parts, Walker, _ShallowClass
 
 _HEAP, _IMMUTABLE = 1 << 9, 1 << 8  # Py_TPFLAGS_HEAPTYPE, Py_TPFLAGS_IMMUTABLETYPE
 
 _BOOKKEEPING = frozenset(
-    "__module__ __dict__ __weakref__ __doc__ __qualname__ __firstlineno__ __static_attributes__ __annotations__"
-    " __annotate__ __annotate_func__ __annotations_cache__ __abstractmethods__ _abc_impl __slotnames__"
-    " __nbreplay_volatile__ __classdictcell__ __dataclass_params__".split()
+    words("""
+        __module__ __dict__ __weakref__ __doc__ __qualname__ __firstlineno__ __static_attributes__ __annotations__
+        __annotate__ __annotate_func__ __annotations_cache__ __abstractmethods__ _abc_impl __slotnames__
+        __nbreplay_volatile__ __classdictcell__ __dataclass_params__
+    """)
 )
 _BOOKKEEPING_ENUM = frozenset(
-    "_member_map_ _member_names_ _value2member_map_ _hashable_values_ _unhashable_values_ _unhashable_values_map_"
-    " _use_args_ _member_type_ _new_member_ _value_repr_ __new__ __new_member__ _flag_mask_ _singles_mask_ _all_bits_"
-    " _inverted_ _boundary_ _generate_next_value_ _sort_order_ _add_alias_ _add_value_alias_".split()
+    words("""
+        _member_map_ _member_names_ _value2member_map_ _hashable_values_ _unhashable_values_
+        _unhashable_values_map_ _use_args_ _member_type_ _new_member_ _value_repr_ __new__ __new_member__
+        _flag_mask_ _singles_mask_ _all_bits_ _inverted_ _boundary_ _generate_next_value_ _sort_order_ _add_alias_
+        _add_value_alias_
+    """)
 )
 
 
@@ -52,8 +57,6 @@ def write_class(w: Walker, cls: type) -> Parts:
         return None
     if id(cls) in w.shallow:
         w.shallow.discard(id(cls))
-    elif w.seals is not None and w.seals.write(w, cls):
-        return None
     elif not w.number(cls):
         return None
     return _contents(w, cls)
@@ -149,7 +152,7 @@ def write_member(w: Walker, member: enum.Enum) -> Parts:
 def _registered(w: Walker, cls: abc.ABCMeta) -> Any:
     """Return the classes that were registered with an abstract one."""
     try:
-        import _abc
+        import _abc  # type: ignore[import-not-found]  # private, so no stub
 
         found = _abc._get_dump(cls)[0]
     except Exception:  # noqa: BLE001  # a private function of CPython's; without it nothing is known of registers

@@ -45,7 +45,17 @@ _OPS: dict[str, int] = dis.opmap
 _NONE = 0xFFFFFFFF
 _EXTENDED, _CACHE = _OPS["EXTENDED_ARG"], _OPS["CACHE"]
 
-_DROPPED = {"NOP", "CACHE", "RESUME", "PUSH_NULL", "PRECALL", "MAKE_CELL", "COPY_FREE_VARS", "NOT_TAKEN", "EXTENDED_ARG"}
+_DROPPED = {
+    "NOP",
+    "CACHE",
+    "RESUME",
+    "PUSH_NULL",
+    "PRECALL",
+    "MAKE_CELL",
+    "COPY_FREE_VARS",
+    "NOT_TAKEN",
+    "EXTENDED_ARG",
+}
 _SAME = {  # spellings that mean the same
     "LOAD_METHOD": "LOAD_ATTR",
     "LOAD_FAST_BORROW": "LOAD_FAST",
@@ -441,11 +451,11 @@ def _without_bookkeeping(steps: list[_Step]) -> list[bool]:
         if step.kind != "name" or not index or _NAMES_OF[step.op] != "STORE_NAME":
             continue
         before = steps[index - 1]
-        if (step.arg in _BOOKKEEPING and before.kind == "const") or (
-            step.arg == "__module__" and before.arg == "__name__"
+        if (
+            (step.arg in _BOOKKEEPING and before.kind == "const")
+            or (step.arg == "__module__" and before.arg == "__name__")
+            or (step.arg == "__qualname__" and before.kind == "const")
         ):
-            keep[index] = keep[index - 1] = False
-        elif step.arg == "__qualname__" and before.kind == "const":
             keep[index] = keep[index - 1] = False
     return keep
 

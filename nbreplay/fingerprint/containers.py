@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbreplay.digest import CHUNK_BYTES, chunk_digests, digest_chunked, flat
-from nbreplay.fingerprint.leaves import LEAVES, length, of_int, run, text
+from nbreplay.fingerprint.leaves import length, of_int, text
 from nbreplay.fingerprint.walk import OPENERS, Parts, Walker
 
 
@@ -301,4 +301,3 @@ OPENERS.update(
         types.SimpleNamespace: write_namespace,
     }
 )
-_ = (LEAVES, run)

@@ -26,7 +26,9 @@ def describe(subject: Any) -> str:
         return shown if len(shown) <= 200 else shown[:200] + "..."
     cls = type(subject)
     shape = getattr(subject, "shape", None) if cls.__module__.partition(".")[0] in ("numpy", "pandas") else None
-    size = f" of shape {shape}" if shape is not None else f" of {len(subject)}" if cls in (list, dict, tuple, set) else ""
+    size = (
+        f" of shape {shape}" if shape is not None else f" of {len(subject)}" if cls in (list, dict, tuple, set) else ""
+    )
     return f"{cls.__module__}.{cls.__qualname__}{size}"
 
 

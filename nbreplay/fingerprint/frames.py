@@ -154,7 +154,9 @@ def _extension(w: Walker, obj: Any) -> Iterator[Any]:
         yield obj.right
     elif kind == "SparseArray":
         yield from _values(w, obj.sp_values)
-        yield from _values(w, obj.sp_index.indices if hasattr(obj.sp_index, "indices") else obj.sp_index.to_int_index().indices)
+        yield from _values(
+            w, obj.sp_index.indices if hasattr(obj.sp_index, "indices") else obj.sp_index.to_int_index().indices
+        )
         yield len(obj)
     elif hasattr(obj, "_ndarray"):
         yield from _values(w, obj._ndarray)
@@ -175,7 +177,7 @@ def write_extension_dtype(w: Walker, dtype: Any) -> Parts:
     return (*cls, str(dtype))
 
 
-def _sole(name: str) -> Any:
+def _sole(name: str) -> Opener:
     def write(w: Walker, _: Any) -> Parts:
         w.out += b"pd" + text(name)
         return None
@@ -255,7 +257,7 @@ def write_arrow_type(w: Walker, obj: Any) -> Parts:
     return (schema.serialize().to_pybytes(),)
 
 
-_BASES = {
+_BASES: dict[str, Opener] = {
     "pandas:DataFrame": write_frame,
     "pandas.core.frame:DataFrame": write_frame,
     "pandas:Series": write_series,

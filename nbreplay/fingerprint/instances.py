@@ -1,7 +1,7 @@
 """Instances: their type, and their state as far as it can be seen.
 
-Plain ones by ``__dict__`` and slots; those that know how to be pickled (``__reduce__``, ``__getstate__``) by that, so that
-a copy made by pickling is equal; subclasses of builtin containers by content and state. What is left is unseen.
+Plain ones by ``__dict__`` and slots; those that know how to be pickled (``__reduce__``, ``__getstate__``) by that, so
+that a copy made by pickling is equal; subclasses of builtin containers by content and state. What is left is unseen.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from nbreplay.fingerprint import packages, refusals
+from nbreplay.fingerprint import packages
 from nbreplay.fingerprint.classes import cached_names, write_type_of
 from nbreplay.fingerprint.containers import mapping, members
 from nbreplay.fingerprint.leaves import LEAVES, length, text
@@ -49,9 +49,10 @@ def shape_of(cls: type) -> Shape:
         expected += 8
     if cls.__weakrefoffset__ > 0:
         expected += 8
+    plain: Any = object  # compared as what a class holds, not as a method of an instance
     reduces = (
-        cls.__reduce_ex__ is not object.__reduce_ex__
-        or cls.__reduce__ is not object.__reduce__
+        cls.__reduce_ex__ is not plain.__reduce_ex__
+        or cls.__reduce__ is not plain.__reduce__
         or cls in copyreg.dispatch_table
     )
     return Shape(
@@ -60,7 +61,7 @@ def shape_of(cls: type) -> Shape:
         cached_names(cls),
         cls.__basicsize__ > expected or cls.__itemsize__ != 0,
         reduces,
-        cls.__getstate__ is not object.__getstate__,
+        cls.__getstate__ is not plain.__getstate__,
     )
 
 
@@ -80,20 +81,17 @@ def _opener_of(cls: type) -> Opener:
             return _subclass(shape, content)
     if cls.__module__ != "__main__" and any(issubclass(cls, base) for base in _BY_TYPE):
         return write_by_type
-    if shape.reduces and not (cls.__flags__ & (1 << 9) and _plain_in_exact(cls, shape)):
-        return _reducing(shape)
     if shape.hidden:
         return _reducing(shape)
     return _plain(shape)
 
 
-def _plain_in_exact(cls: type, shape: Shape) -> bool:
-    return False
-
-
 def _plain(shape: Shape) -> Opener:
+    pickled = shape.reduces or shape.getstate
+
     def write(w: Walker, obj: Any) -> Parts:
-        if shape.getstate and not w.exact:
+        # What pickle would leave out can still be observed.
+        if pickled and not w.exact:
             return by_reduce(w, obj, shape)
         if not w.number(obj):
             return None
@@ -213,8 +211,7 @@ def _reduced(w: Walker, obj: Any, shape: Shape, reduced: tuple[Any, ...]) -> Ite
         else:
             listed = w.hold(list(part))
             w.out += length(len(listed))
-            for each in listed:
-                yield each
+            yield from listed
 
 
 # ---------------------------------------------------------------- subclasses of builtin types
@@ -233,9 +230,7 @@ def _subclass(shape: Shape, content: Callable[[Walker, Any], Parts]) -> Opener:
     return write
 
 
-def _content_and_state(
-    w: Walker, obj: Any, shape: Shape, content: Callable[[Walker, Any], Parts]
-) -> Iterator[Any]:
+def _content_and_state(w: Walker, obj: Any, shape: Shape, content: Callable[[Walker, Any], Parts]) -> Iterator[Any]:
     yield from write_type_of(w, type(obj))
     yield from content(w, obj) or ()
     yield from _state(w, obj, shape, ())
@@ -363,4 +358,3 @@ OPENERS.update(dict.fromkeys(_WHY, write_unseen))
 OPENERS.update(dict.fromkeys(_BY_EXACT_TYPE, write_by_type))
 OPENERS[object] = write_object
 CHOOSERS.append(_choose)
-_ = refusals

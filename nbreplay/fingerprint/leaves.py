@@ -31,6 +31,11 @@ def text(value: str) -> bytes:
     return framed(str.encode(value, "utf-8", "surrogatepass"))
 
 
+def words(listed: str) -> frozenset[str]:
+    """Return the words of a text: a long table of names reads better so."""
+    return frozenset(listed.split())
+
+
 def of_none(_: Any) -> bytes:
     return b"N"
 

@@ -12,12 +12,14 @@ from typing import Any
 from nbreplay.digest import digest_bytes
 from nbreplay.fingerprint import packages
 from nbreplay.fingerprint.code import analyse
-from nbreplay.fingerprint.leaves import text
+from nbreplay.fingerprint.leaves import text, words
 from nbreplay.fingerprint.walk import CHOOSERS, OPENERS, Opener, Parts, Walker
 
 _BOOKKEEPING = frozenset(
-    "__builtins__ __cached__ __doc__ __file__ __loader__ __name__ __package__ __path__ __spec__ __annotations__"
-    " __warningregistry__ __annotate__ __conditional_annotations__".split()
+    words("""
+        __builtins__ __cached__ __doc__ __file__ __loader__ __name__ __package__ __path__ __spec__ __annotations__
+        __warningregistry__ __annotate__ __conditional_annotations__
+    """)
 )
 _SOURCE_MAX_BYTES = 4 << 20
 

@@ -80,7 +80,7 @@ _known: dict[tuple[str, str | None], Installed | None] = {}
 
 
 def installed(module_name: str | None) -> Installed | None:
-    """Return the distribution of the loaded module *module_name*; None if it is local, the notebook's, or not loaded."""
+    """Return the distribution of a loaded module; None if it is local, the notebook's, or not loaded."""
     if not isinstance(module_name, str) or module_name == "__main__":
         return None
     module = sys.modules.get(module_name)
@@ -151,3 +151,12 @@ def attribute(module: ModuleType, name: str) -> object:
 def name_bytes(where: Installed, module_name: str, qualname: str) -> bytes:
     """Return what stands for an installed object: distribution, version, module and name."""
     return b"L" + text(where.name) + text(where.version) + text(module_name) + text(qualname)
+
+
+def version_of(module_name: str) -> str:
+    """Return the version of the distribution that a module, loaded or not, belongs to; "" if there is none."""
+    top = module_name.partition(".")[0]
+    if top in sys.stdlib_module_names or top == "__main__":
+        return ""
+    found = _installed_top(top)
+    return found.version if found is not None else ""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from nbreplay.fingerprint.leaves import words
+
 Kind = Literal[
     "dynamic",  # code or names that cannot be seen: eval, globals(), sys.modules
     "environment",  # os.environ, the command line, the process
@@ -107,8 +109,8 @@ def _table() -> dict[str, tuple[Kind, str]]:
         "io": "open open_code FileIO",
         "_io": "open open_code FileIO",
         "codecs": "open",
-        "os": "open listdir scandir stat lstat walk fwalk access remove unlink rename replace mkdir makedirs rmdir chdir"
-        " getcwd readlink truncate utime link symlink chmod removedirs",
+        "os": "open listdir scandir stat lstat walk fwalk access remove unlink rename replace mkdir makedirs rmdir"
+        " chdir getcwd readlink truncate utime link symlink chmod removedirs",
         "posix": "open listdir scandir stat lstat access remove unlink rename replace mkdir rmdir chdir getcwd readlink"
         " truncate utime link symlink chmod",
         "os.path": "exists lexists isfile isdir islink getsize getmtime getctime getatime samefile realpath abspath",
@@ -148,7 +150,9 @@ def _table() -> dict[str, tuple[Kind, str]]:
         add("files", "reads or writes files", module, names)
     readers = "csv table fwf json html xml excel parquet feather orc hdf pickle stata sas spss sql sql_query sql_table"
     add("files", "reads or writes files", "pandas", " ".join(f"read_{name}" for name in readers.split()))
-    add("subprocess", "starts other programs", "os", "system popen fork forkpty posix_spawn posix_spawnp kill startfile")
+    add(
+        "subprocess", "starts other programs", "os", "system popen fork forkpty posix_spawn posix_spawnp kill startfile"
+    )
     add("subprocess", "starts other programs", "posix", "system fork forkpty posix_spawn posix_spawnp kill")
     for prefix in ("exec", "spawn"):
         for end in ("l", "le", "lp", "lpe", "v", "ve", "vp", "vpe"):
@@ -164,19 +168,61 @@ BY_PATH = _table()
 
 BY_MODULE: dict[str, tuple[Kind, str]] = {
     **dict.fromkeys(
-        (
-            "socket _socket ssl http.client ftplib smtplib imaplib poplib telnetlib nntplib xmlrpc.client urllib.request"
-            " requests httpx aiohttp urllib3 boto3 botocore paramiko websocket websockets grpc redis pymongo psycopg"
-            " psycopg2 pymysql kafka pika zmq fsspec s3fs gcsfs adlfs"
-        ).split(),
+        [
+            "socket",
+            "_socket",
+            "ssl",
+            "http.client",
+            "ftplib",
+            "smtplib",
+            "imaplib",
+            "poplib",
+            "telnetlib",
+            "nntplib",
+            "xmlrpc.client",
+            "urllib.request",
+            "requests",
+            "httpx",
+            "aiohttp",
+            "urllib3",
+            "boto3",
+            "botocore",
+            "paramiko",
+            "websocket",
+            "websockets",
+            "grpc",
+            "redis",
+            "pymongo",
+            "psycopg",
+            "psycopg2",
+            "pymysql",
+            "kafka",
+            "pika",
+            "zmq",
+            "fsspec",
+            "s3fs",
+            "gcsfs",
+            "adlfs",
+        ],
         ("network", "talks to the network"),
     ),
-    **dict.fromkeys(("subprocess", "multiprocessing", "pty", "_posixsubprocess"), ("subprocess", "starts other programs")),
+    **dict.fromkeys(
+        ("subprocess", "multiprocessing", "pty", "_posixsubprocess"), ("subprocess", "starts other programs")
+    ),
     **dict.fromkeys(("ctypes", "_ctypes", "cffi"), ("native", "calls native code behind Python's back")),
     **dict.fromkeys(("secrets",), ("random", "reads the system's random source")),
     **dict.fromkeys(("tempfile", "shutil", "fcntl"), ("files", "reads or writes files")),
     **dict.fromkeys(
-        ("pandas.io", "pyarrow.parquet", "pyarrow.csv", "pyarrow.feather", "pyarrow.orc", "pyarrow.dataset", "pyarrow.fs", "pyarrow.json"),
+        (
+            "pandas.io",
+            "pyarrow.parquet",
+            "pyarrow.csv",
+            "pyarrow.feather",
+            "pyarrow.orc",
+            "pyarrow.dataset",
+            "pyarrow.fs",
+            "pyarrow.json",
+        ),
         ("files", "reads or writes files"),
     ),
     "IPython": ("dynamic", "uses the running IPython"),
@@ -212,14 +258,18 @@ CLOCK_METHODS = frozenset({"now", "utcnow", "today"})
 
 PATH_TYPES = frozenset(f"{module}:{name}" for module in ("pathlib", "pathlib._local") for name in ("Path", "PosixPath"))
 FILE_METHODS = frozenset(
-    "read_text read_bytes write_text write_bytes iterdir to_csv to_parquet to_pickle to_hdf to_excel to_feather to_orc"
-    " to_stata to_zarr to_netcdf savefig savetxt tofile write_csv write_parquet sink_parquet open_binary".split()
+    words("""
+        read_text read_bytes write_text write_bytes iterdir to_csv to_parquet to_pickle to_hdf to_excel to_feather
+        to_orc to_stata to_zarr to_netcdf savefig savetxt tofile write_csv write_parquet sink_parquet open_binary
+    """)
 )
 """Methods that touch files, whatever the object is."""
 
 PATH_METHODS = FILE_METHODS | frozenset(
-    "open exists is_file is_dir is_symlink stat lstat glob rglob walk unlink rename replace mkdir rmdir touch resolve"
-    " absolute cwd home samefile".split()
+    words("""
+        open exists is_file is_dir is_symlink stat lstat glob rglob walk unlink rename replace mkdir rmdir touch
+        resolve absolute cwd home samefile
+    """)
 )
 """Methods that touch files if the object is a path."""
 
@@ -246,10 +296,12 @@ def of_module(module: str) -> tuple[Kind, str] | None:
 
 
 def escaping(module: str, names: frozenset[str]) -> list[Refusal]:
-    """Return what code might take from a *module* that it handles as a value, judged by the *names* that occur in it."""
+    """Return what code might take from a *module* that it handles as a value, judged by the *names* in it."""
     whole = of_module(module)
     if whole is not None:
         return [Refusal(whole[0], f"{module} {whole[1]}")]
     return [
-        refusal for name in sorted(names) if f"{module}:{name}" in BY_PATH and (refusal := by_name(module, name)) is not None
+        refusal
+        for name in sorted(names)
+        if f"{module}:{name}" in BY_PATH and (refusal := by_name(module, name)) is not None
     ]

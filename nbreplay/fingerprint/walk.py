@@ -16,17 +16,18 @@ between parts and after them.
 from __future__ import annotations
 
 import enum
+import importlib
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import xxhash
 
 from nbreplay.digest import Digest, Fingerprint
-from nbreplay.fingerprint import leaves, packages
+from nbreplay.fingerprint import leaves
 from nbreplay.fingerprint.code import PYTHON
 from nbreplay.fingerprint.leaves import LEAVES, length, run, text
 from nbreplay.fingerprint.refusals import Kind, Refusal
@@ -48,7 +49,7 @@ class Mode(enum.Enum):
     NAMESPACE = "namespace"
 
 
-class WalkStopped(Exception):
+class WalkStopped(Exception):  # noqa: N818  # no error: somebody asked for it
     """A walk that took longer than it may, or was asked to stop."""
 
 
@@ -120,7 +121,7 @@ OPENERS: dict[type, Opener] = {}
 CHOOSERS: list[Callable[[type], Opener | None]] = []
 """Asked in turn for the opener of a type that is not in :data:`OPENERS`."""
 
-FINISHERS: list[Callable[["Walker"], Iterable[Any]]] = []
+FINISHERS: list[Callable[[Walker], Iterable[Any]]] = []
 """Parts that are written after everything else."""
 
 _EXACT_LEAVES = {**LEAVES, float: leaves.of_float_exact}
@@ -138,7 +139,6 @@ class Walker:
         home: dict[str, Any] | None = None,
         budget_s: float | None = None,
         stop: Callable[[], bool] | None = None,
-        seals: Any = None,
     ) -> None:
         self.mode = mode
         self.exact = mode is Mode.NAMESPACE
@@ -166,9 +166,8 @@ class Walker:
         self.opened = 0
         self.deadline = None if budget_s is None else time.monotonic() + budget_s
         self.stop = stop
-        self.seals = seals
         self.later: list[type] = []
-        self.memory: dict[int, tuple[int, int]] = {}  # start of a buffer: its number, and where the first view of it begins
+        self.memory: dict[int, tuple[int, int]] = {}  # start of a buffer: its number, where the first view begins
         self.shallow: set[int] = set()  # classes met through instances only
         self.asks: set[str] = set()  # __doc__, __name__ ...: what code asks functions for
         self.named: list[Any] = []  # functions and classes that could be asked
@@ -202,7 +201,7 @@ class Walker:
         self.refusals[Refusal(kind, why)] = None
 
     def unseen(self, obj: Any, why: str) -> None:
-        """Write *obj*, whose content cannot be seen, so that it is equal to nothing, itself at another time included."""
+        """Write *obj*, whose content cannot be seen, so that it equals nothing, not even itself at another time."""
         cls = type(obj)
         name = f"{cls.__module__}.{cls.__qualname__}"
         self.opaque.append(name)
@@ -219,7 +218,7 @@ class Walker:
         """Return the digest of *obj* alone, as met from here; what it numbers is forgotten again."""
         return self._aside(obj)[0]
 
-    def sequence(self, values: Any) -> Parts:
+    def sequence(self, values: Sequence[Any]) -> Parts:
         """Write a list or tuple of parts: its length, then one run if all are of one simple type; else yield them."""
         count = len(values)
         self.out += length(count)
@@ -408,8 +407,8 @@ def _load_openers() -> None:
     """Fill the tables; here and not on top, since the modules that do it need this one."""
     global _loaded
     if not _loaded:
-        from nbreplay.fingerprint import (  # noqa: F401
-            arrays, atoms, callables, classes, containers, frames, instances, modules)
+        for name in ("containers", "callables", "modules", "classes", "atoms", "arrays", "frames", "instances"):
+            importlib.import_module(f"nbreplay.fingerprint.{name}")
 
         _loaded = True
 
@@ -417,6 +416,3 @@ def _load_openers() -> None:
 def as_fingerprint(found: Walk) -> Fingerprint:
     """Return a walk's digest as the fingerprint of what was walked."""
     return Fingerprint(found.digest)
-
-
-_ = (CodeType, Generator, packages)
