@@ -12,7 +12,7 @@ import click
 from nbreplay.cli.options import notebook_argument, store_of, store_option
 from nbreplay.cli.progress import CellProgress
 from nbreplay.errors import RunFailed, Untrusted
-from nbreplay.report.tables import cells_table, console, seconds, size
+from nbreplay.report.tables import cells_table, console, losses, seconds, size
 
 
 def _running(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -96,6 +96,8 @@ def _run(
         write_text(json_path, json.dumps(told, indent=2) + "\n")
     out = console()
     out.print(cells_table(outcome.cells))
+    for line in losses(outcome.cells):
+        out.print(line, style="yellow", markup=False)
     out.print(
         f"{seconds(outcome.wall_s)} (and {seconds(outcome.kernel_s)} to start the kernel); "
         f"{folder} holds {size(told['totals']['store_bytes'])}"

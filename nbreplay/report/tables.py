@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+NEVER_RUN = ("empty", "not_run", "skipped")
+
 NARROWEST = 100
 """Columns that a table may use where the output is no terminal and has no width of its own."""
 
@@ -86,13 +88,22 @@ def cells_table(cells: Sequence[Mapping[str, Any]], title: str = "") -> Table:
         table.add_row(
             str(cell["index"] or "?"),
             state(cell["state"]),
-            seconds(cell["run_s"]) if cell["state"] not in ("empty", "not_run", "skipped") else "",
+            seconds(cell["run_s"]) if cell["state"] not in NEVER_RUN else "",
             seconds(cell["recorded_s"]),
             _kept(cell),
             task_counts(cell["tasks"]),
             Text(cell["reason"]),
         )
     return table
+
+
+def losses(cells: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each cell whose state could not be kept, with the reason."""
+    return [
+        f"the state after cell {cell['index']} was not kept: {cell.get('saved_reason') or 'no reason was given'}"
+        for cell in cells
+        if cell["saved"] is False and cell["state"] not in NEVER_RUN
+    ]
 
 
 def plain_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
@@ -106,8 +117,8 @@ def plain_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, rig
 
 
 def _kept(cell: Mapping[str, Any]) -> Text:
-    if cell["saved"] is False and cell["state"] not in ("empty", "not_run", "skipped"):
-        return Text(f"not kept: {cell.get('saved_reason', '')}".strip(": "), style="yellow")
+    if cell["saved"] is False and cell["state"] not in NEVER_RUN:
+        return Text("not kept", style="yellow")
     if cell["saved"] == "pending":
         return Text("pending", style="dim")
     return Text(size(cell["bytes_written"]) if cell["bytes_written"] else "")

@@ -23,14 +23,12 @@ def look_at(store: Path, notebook: NotebookNode, *, recording: bool) -> None:
     StoreForeign, StoreNewer
         It is no store, of a later version, or of another notebook.
     """
+    if store.exists() and not store.is_dir():
+        raise StoreForeign(f"{store} is a file, not a store; name another --store")
     parent = store if store.exists() else _first_that_exists(store.absolute().parent)
     if recording and not os.access(parent, os.W_OK | os.X_OK):
         raise StoreUnwritable(f"{parent} cannot be written, so nothing would be recorded; name another --store")
-    if not store.exists():
-        return
-    if not store.is_dir():
-        raise StoreForeign(f"{store} is a file, not a store; name another --store")
-    if not any(store.iterdir()):
+    if not store.exists() or not any(store.iterdir()):
         return
     with open_store(store) as reader:
         if _is_of_another(reader, code_cells(notebook)):
