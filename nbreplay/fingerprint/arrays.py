@@ -140,8 +140,8 @@ def write_ufunc(w: Walker, obj: Any) -> Parts:
     """Write a ufunc: a library's by name; one made of a Python function by that."""
     for name in ("numpy", "scipy.special", *_ufunc_homes()):
         where = packages.installed(name)
-        if where is not None and packages.find(name, obj.__name__) is obj:
-            w.out += packages.name_bytes(where, name, obj.__name__)
+        if where is not None and packages.find(name, str(obj.__name__)) is obj:
+            w.out += packages.name_bytes(where, name, str(obj.__name__))
             return None
     inside = [each for each in gc.get_referents(obj) if callable(each)]
     if len(inside) != 1:
