@@ -30,6 +30,7 @@ __all__ = ["CellTasks", "KernelCache", "current", "install", "task_cache", "unin
 
 _PRELOAD = "nbreplay.tasks.preload"
 _caches: list[KernelCache] = []
+_prepared: list[bool] = []
 
 
 def current() -> KernelCache | None:
@@ -38,19 +39,36 @@ def current() -> KernelCache | None:
 
 
 def install(cache: KernelCache) -> None:
-    """Make *cache* that of this process: new clients get its plugins, Dask's own schedulers its planner."""
-    import dask
+    """Make *cache* that of this process: new clients get its plugins, Dask's own schedulers its planner.
 
-    from nbreplay.tasks import local
-    from nbreplay.tasks.preload import WORKER
+    Imports nothing: Dask is prepared when the notebook imports it.
+    """
+    from nbreplay.files.imports import when_imported
 
     _caches.append(cache)
+    if not _prepared:
+        _prepared.append(True)
+        when_imported("dask", lambda module: _configure())
+        when_imported("dask.local", lambda module: _wrap_schedulers())
+
+
+def _configure() -> None:
+    """Let every new Client, and every new worker process, run our preloads."""
+    import dask
+
+    from nbreplay.tasks.preload import WORKER
+
     for setting, entry in (("distributed.client.preload", _PRELOAD), ("distributed.worker.preload", WORKER)):
         known = dask.config.get(setting, None) or []
         known = [known] if isinstance(known, str) else list(known)
         if entry not in known:
             dask.config.set({setting: [*known, entry]})
-    local.install()
+
+
+def _wrap_schedulers() -> None:
+    from nbreplay.tasks.wrapping import install as wrap
+
+    wrap()
 
 
 def uninstall(cache: KernelCache) -> None:

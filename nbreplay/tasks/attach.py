@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import threading
 from collections.abc import Iterable
@@ -61,7 +62,8 @@ class Attached:
         client, cache = self.client, self.cache
         assert cache.store is not None
         rpc = client.scheduler
-        reply = await rpc.register_scheduler_plugin(plugin=pickle.dumps(TaskCachePlugin()), name=NAME, idempotent=True)
+        sent_plugin = pickle.dumps(TaskCachePlugin())  # type: ignore[no-untyped-call]
+        reply = await rpc.register_scheduler_plugin(plugin=sent_plugin, name=NAME, idempotent=True)
         if isinstance(reply, dict) and reply.get("status") == "error":
             raise RuntimeError(str(reply.get("exception_text", reply)))
         sent = _by_value(shim.WorkerShim()), _by_value(shim.is_fit)
@@ -164,7 +166,7 @@ class Attached:
             self.cache.problem("what ran in an asynchronous client's cluster is not counted")
             return None
         session = plugin.sessions.get(asked["client"])
-        return session.tally(asked["label"]) if session is not None else None
+        return copy.deepcopy(session.tally(asked["label"])) if session is not None else None
 
     def prints(self, keys: Iterable[Any]) -> list[str]:
         """Return P of *keys* from the scheduler."""

@@ -27,8 +27,22 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-READERS = ("dask.bytes", "dask.dataframe.io", "dask.dataframe.dask_expr.io", "dask.array.core", "dask.bag.text")
-READERS += ("fsspec", "pyarrow", "h5py", "zarr", "netCDF4", "xarray", "rasterio", "uproot", "pandas.io")
+READERS: tuple[str, ...] = (
+    "dask.bytes",
+    "dask.dataframe.io",
+    "dask.dataframe.dask_expr.io",
+    "dask.array.core",
+    "dask.bag.text",
+    "fsspec",
+    "pyarrow",
+    "h5py",
+    "zarr",
+    "netCDF4",
+    "xarray",
+    "rasterio",
+    "uproot",
+    "pandas.io",
+)
 """Modules of functions and types that read files without the audit of this process."""
 
 
@@ -77,7 +91,7 @@ class ClientPlanner:
             return expr
         graph = {key: data.get(key) or specs[key] for key in made.misses | data.keys()}
         graph |= {key: Alias(key, target) for key, target in made.duplicates.items()}
-        return LLGExpr(graph)
+        return LLGExpr(graph)  # type: ignore[no-untyped-call]  # dask is partly typed
 
     def _count(self, made: Plan, wanted: list[Key]) -> None:
         tally = self.cache.tally()

@@ -1,37 +1,44 @@
 """What stands for lazy and persisted Dask collections in digests: their graphs, without keys.
 
-A graph becomes a list of nodes in the order of discovery from the outputs; a reference is a number. So neither random
-keys nor tokens matter, functions and data in it are looked at like any other, and futures stand for themselves.
+A graph is written as bytes: its nodes in the order of discovery from the outputs, a reference by number. So neither
+random keys nor tokens matter. What bytes cannot stand for (functions, arrays, futures) is numbered and handed on, each object
+once, to be looked at like any other value. The bytes are made once per graph.
 """
 
 from __future__ import annotations
 
+import struct
 import uuid
 import weakref
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
+from nbreplay.digest import combine
 from nbreplay.files import unseen
 
-MANY = 50_000
-"""Nodes; a larger graph is not looked through at every cell: its collection then equals itself only (a miss)."""
+MANY = 200_000
+"""Nodes; a larger graph is not looked through (it would take over a second): its collection equals only itself."""
 
 _unique: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+_written: dict[int, tuple[weakref.ref[Any], tuple[Hashable, ...], tuple[str, list[Any]]]] = {}
 
 
 def collection_parts(obj: Any) -> tuple[Any, ...]:
-    """Return plain values that stand for the collection *obj*: graph, type, and what it says of its contents."""
-    name = f"{type(obj).__module__}:{type(obj).__qualname__}"
+    """Return plain values that stand for the collection *obj*: type, graph, and what it says of its contents."""
+    cls = type(obj)
+    name = f"{cls.__module__}:{cls.__qualname__}"
     with unseen():
-        expr = getattr(obj, "expr", None)
-        if expr is not None and hasattr(expr, "operands"):
-            return (name, expr_parts(expr))
+        if hasattr(cls, "expr"):
+            return (name, expr_parts(obj.expr))
         graph = obj.__dask_graph__()
-        outputs = list(_flat(obj.__dask_keys__()))
-        extras = tuple(getattr(obj, part, None) for part in ("chunks", "dtype", "_meta", "npartitions", "_length"))
         if len(graph) > MANY:
             return (name, only_itself(obj))
-        return (name, graph_parts(graph, outputs), len(outputs), extras)
+        outputs = tuple(_flat(obj.__dask_keys__()))
+        # Through the class: an attribute of a Delayed is another Delayed.
+        says = ("chunks", "dtype", "npartitions")
+        extras = [getattr(obj, part) for part in says if hasattr(cls, part)]
+        kept = getattr(obj, "__dict__", {})
+        return (name, *_parts_once(graph, outputs), extras, [kept.get("_meta"), kept.get("_length")])
 
 
 def only_itself(obj: Any) -> str:
@@ -52,41 +59,161 @@ def _flat(keys: Any) -> Iterable[Hashable]:
         yield keys
 
 
+def _parts_once(graph: Any, outputs: tuple[Hashable, ...]) -> tuple[str, list[Any]]:
+    """As :func:`graph_parts`; the answer is kept with *graph*, which Dask never changes."""
+    known = _written.get(id(graph))
+    if known is not None and known[0]() is graph and known[1] == outputs:
+        return known[2]
+    parts = graph_parts(graph, outputs)
+    at = id(graph)
+    try:
+        there = weakref.ref(graph, lambda _: _written.pop(at, None))
+    except TypeError:  # a plain dict: it may be changed, and it cannot be watched
+        return parts
+    _written[at] = (there, outputs, parts)
+    return parts
+
+
 # ---------------------------------------------------------------- graphs
 
 
-def graph_parts(graph: Mapping[Any, Any], outputs: Iterable[Hashable]) -> list[Any]:
-    """Return the nodes that *outputs* need as values: references by number, nothing named."""
-    from dask._task_spec import Alias, GraphNode, convert_legacy_task
+def graph_parts(graph: Mapping[Any, Any], outputs: Iterable[Hashable]) -> tuple[str, list[Any]]:
+    """Return the digest of the structure that *outputs* need, and the objects that it refers to by number."""
+    writer = _Writer()
+    # A layered graph finds a key by asking its layers in turn; all keys are wanted here.
+    writer.graph(dict(graph), list(outputs), {}, 0)
+    return combine("dask graph", b"".join(writer.out)), writer.objects
 
-    nodes = {}
-    keys = graph.keys()
-    for key, node in graph.items():
-        if not isinstance(node, GraphNode) and not _is_future(node):
-            node = convert_legacy_task(key, node, keys)
-        nodes[key] = node
-    numbers: dict[Hashable, int] = {}
-    rows: list[Any] = []
-    stack: list[tuple[Hashable, bool]] = [(key, False) for key in reversed(list(outputs))]
-    while stack:
-        key, ready = stack.pop()
-        node = nodes.get(key)
-        if key in numbers:
-            continue
-        if not ready:
-            stack.append((key, True))
-            stack.extend((dep, False) for dep in reversed(list(_references(node))) if dep not in numbers and dep != key)
-            continue
-        if type(node) is Alias and node.target in numbers:
-            numbers[key] = numbers[node.target]
-            continue
-        numbers[key] = len(rows)
-        rows.append(_value(node, numbers) if key in nodes else ("outside", str(key)))
-    return [rows, [numbers[key] for key in outputs] if isinstance(outputs, list) else []]
+
+class _Writer:
+    """A graph while it is written. Every item has a tag, so nothing of the user's is taken for a reference."""
+
+    def __init__(self) -> None:
+        self.out: list[bytes] = []
+        self.objects: list[Any] = []
+        self._numbers: dict[int, int] = {}
+
+    def graph(
+        self, graph: Mapping[Any, Any], outputs: list[Hashable], given: Mapping[Hashable, bytes], depth: int
+    ) -> None:
+        """Write the nodes that *outputs* need, each after what it needs; *given* are inputs, by how they are written."""
+        from dask._task_spec import Alias, GraphNode, convert_legacy_task
+
+        done: dict[Hashable, bytes] = dict(given)
+        stack: list[tuple[Any, bool]] = [(key, False) for key in reversed(outputs)]
+        count = 0
+        while stack:
+            key, ready = stack.pop()
+            if key in done:
+                continue
+            node = graph.get(key)
+            if not isinstance(node, GraphNode) and not _is_future(node):
+                node = convert_legacy_task(key, node, graph.keys()) if key in graph else None
+            if not ready:
+                needs = [dep for dep in _references(node) if dep not in done and dep != key]
+                if needs:
+                    stack.append((key, True))
+                    stack.extend((dep, False) for dep in reversed(needs))
+                    continue
+            if type(node) is Alias and node.target in done:
+                done[key] = done[node.target]
+                continue
+            done[key] = b"r%d,%d;" % (depth, count)
+            count += 1
+            if key in graph:
+                self.node(node, done, depth)
+            else:
+                self.plain(("outside", str(key)))
+        self.out.append(b"=" + b"".join(done[key] for key in outputs) + b";")
+
+    def node(self, node: Any, done: Mapping[Hashable, bytes], depth: int) -> None:
+        from dask._task_spec import Alias, DataNode, NestedContainer, Task, TaskRef, _execute_subgraph
+
+        kind = type(node)
+        if kind is TaskRef or isinstance(node, TaskRef):
+            self.out.append(done.get(node.key, b"r?;"))
+        elif kind is Alias:
+            self.out.append(done.get(node.target, b"r?;"))
+        elif kind is DataNode:
+            self.out.append(b"d")
+            self.argument(node.value, done, depth)
+        elif not isinstance(node, Task):
+            self.out.append(b"d")
+            self.argument(node, done, depth)
+        elif node.func is _execute_subgraph and isinstance(node.args[0], dict):
+            self._fused(node, done, depth)
+        else:
+            self.out.append(b"c" if isinstance(node, NestedContainer) else b"t")
+            self.refer(node.func if not isinstance(node, NestedContainer) else kind)
+            self.out.append(b"%d,%d;" % (len(node.args), len(node.kwargs)))
+            for arg in node.args:
+                self.argument(arg, done, depth)
+            for word, arg in node.kwargs.items():
+                self.plain(word)
+                self.argument(arg, done, depth)
+
+    def _fused(self, node: Any, done: Mapping[Hashable, bytes], depth: int) -> None:
+        """Write a fused task as the tasks in it. The order of its inputs means nothing: Dask sorts them by hash."""
+        inner, out_key, in_keys, *args = node.args
+        given: dict[Hashable, bytes] = {}
+        for key, arg in zip(in_keys, args, strict=True):
+            mark = len(self.out)
+            self.argument(arg, done, depth)
+            given[key] = b"".join(self.out[mark:])
+            del self.out[mark:]
+        self.out.append(b"F")
+        self.graph(inner, [out_key], given, depth + 1)
+
+    def argument(self, arg: Any, done: Mapping[Hashable, bytes], depth: int) -> None:
+        from dask._task_spec import GraphNode, TaskRef
+
+        if isinstance(arg, (GraphNode, TaskRef)):
+            self.node(arg, done, depth)
+        elif not self.plain(arg):
+            self.refer(arg)
+
+    def refer(self, obj: Any) -> None:
+        """Write the number of an object that is looked at elsewhere."""
+        number = self._numbers.get(id(obj))
+        if number is None:
+            number = self._numbers[id(obj)] = len(self.objects)
+            self.objects.append(obj)
+        self.out.append(b"o%d;" % number)
+
+    def plain(self, value: Any) -> bool:
+        """Write *value* if it is a plain constant, or a tuple or slice of such."""
+        kind = type(value)
+        if kind is int:
+            self.out.append(b"i%d;" % value if -(1 << 62) < value < 1 << 62 else b"I%s;" % hex(value).encode())
+        elif kind is str:
+            data = value.encode("utf-8", "surrogatepass")
+            self.out.append(b"s%d:" % len(data) + data)
+        elif kind is bytes:
+            self.out.append(b"b%d:" % len(value) + value)
+        elif value is None or kind is bool:
+            self.out.append(b"N" if value is None else b"T" if value else b"f")
+        elif kind is float:
+            self.out.append(b"D" + struct.pack("<d", value))
+        elif kind is slice:
+            return self._several(b"S", (value.start, value.stop, value.step))
+        elif kind is tuple:
+            return self._several(b"(%d;" % len(value), value)
+        else:
+            return False
+        return True
+
+    def _several(self, tag: bytes, values: tuple[Any, ...]) -> bool:
+        at = len(self.out)
+        self.out.append(tag)
+        for value in values:
+            if not self.plain(value):
+                del self.out[at:]
+                return False
+        return True
 
 
 def _is_future(obj: Any) -> bool:
-    return hasattr(obj, "key") and hasattr(obj, "bind_client")
+    return hasattr(type(obj), "bind_client")
 
 
 def _references(node: Any) -> Iterable[Hashable]:
@@ -102,34 +229,6 @@ def _references(node: Any) -> Iterable[Hashable]:
             yield from _references(arg)
 
 
-def _value(node: Any, numbers: Mapping[Hashable, int]) -> Any:
-    """Return *node* as a plain value. Every part has a tag, so that no user's value is taken for a reference."""
-    from dask._task_spec import Alias, DataNode, NestedContainer, Task, TaskRef, _execute_subgraph
-
-    if isinstance(node, TaskRef):
-        return ("ref", numbers.get(node.key, -1))
-    if isinstance(node, Alias):
-        return ("ref", numbers.get(node.target, -1))
-    if isinstance(node, DataNode):
-        return ("data", node.value)
-    if not isinstance(node, Task):
-        return ("data", node)
-    if node.func is _execute_subgraph and isinstance(node.args[0], dict):
-        inner, out_key, in_keys, *given = node.args
-        return ("fused", _fused(inner, out_key, in_keys), [_value(arg, numbers) for arg in given])
-    args = [_value(arg, numbers) for arg in node.args]
-    kwargs = [(word, _value(arg, numbers)) for word, arg in node.kwargs.items()]
-    kind = type(node).__name__ if isinstance(node, NestedContainer) else "task"
-    return (kind, node.func, args, kwargs)
-
-
-def _fused(inner: dict[Any, Any], out_key: Hashable, in_keys: Iterable[Hashable]) -> Any:
-    from dask._task_spec import DataNode
-
-    given = {key: DataNode(key, f"input {n}") for n, key in enumerate(in_keys)}
-    return graph_parts({**inner, **given}, [out_key])
-
-
 # ---------------------------------------------------------------- expressions
 
 
@@ -140,27 +239,18 @@ def expr_parts(expr: Any, seen: dict[int, int] | None = None) -> Any:
         return ("again", numbers[id(expr)])
     numbers[id(expr)] = len(numbers)
     kind = f"{type(expr).__module__}:{type(expr).__qualname__}"
-    names = list(getattr(type(expr), "_parameters", ()))
-    operands: list[Any] = []
-    for n, operand in enumerate(expr.operands):
-        name = names[n] if n < len(names) else str(n)
-        if "cache" in name:
-            continue
-        if kind.endswith(":FromGraph") and name == "keys":
-            continue
-        if kind.endswith(":FromGraph") and name == "layer" and isinstance(operand, Mapping):
-            operands.append(
-                graph_parts(operand, list(dict(zip(names, expr.operands, strict=False)).get("keys", operand)))
-            )
-        elif kind.endswith(":FromGraph") and name == "name_prefix":
-            continue
-        else:
-            operands.append((name, _operand(operand, numbers)))
-    return (kind, operands)
+    names = [*getattr(type(expr), "_parameters", ())]
+    names += [str(n) for n in range(len(names), len(expr.operands))]
+    named = dict(zip(names, expr.operands, strict=False))
+    if kind.endswith(":FromGraph"):
+        graph, keys = named.pop("layer"), named.pop("keys", None)
+        named.pop("name_prefix", None)
+        return (kind, graph_parts(graph, list(_flat(keys if keys is not None else list(graph)))), list(named.items()))
+    return (kind, [(name, _operand(value, numbers)) for name, value in named.items() if "cache" not in name])
 
 
 def _operand(operand: Any, numbers: dict[int, int]) -> Any:
-    if hasattr(operand, "operands") and hasattr(operand, "_parameters"):
+    if hasattr(type(operand), "_parameters") and hasattr(operand, "operands"):
         return expr_parts(operand, numbers)
     if type(operand).__name__ == "_BackendData":
         return ("data", operand._data)

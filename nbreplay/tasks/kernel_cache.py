@@ -237,7 +237,7 @@ class KernelCache:
         runs = self.ledger.lookup([provenance, placed(provenance, self.root)])
         return next((run for found in runs for run in found if run.result is not None), None)
 
-    def load_graph(self, what: Fingerprint | TaskRun, key: Hashable | None = None) -> tuple[Hashable, Task] | None:
+    def load_graph(self, what: Fingerprint | TaskRun, key: Any = None) -> tuple[Any, Task] | None:
         """Return ``(key, task)`` that loads the result named *what*, None if it is not kept."""
         run = what if isinstance(what, TaskRun) else self.run_of(what)
         if run is None or run.result is None or self.ledger is None:

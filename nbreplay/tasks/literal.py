@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 import struct
 from pathlib import Path, PosixPath
+from typing import Any
 
 MAX_MEMBERS = 1000
 """Members of one container that are looked at here; larger ones are values, and are walked at C speed."""
@@ -45,28 +46,28 @@ class Literals:
         del parts[mark:]
         return False
 
-    def _encode(self, value: object, parts: list[bytes], depth: int) -> bool:
+    def _encode(self, value: Any, parts: list[bytes], depth: int) -> bool:
         kind = type(value)
         if value is None:
             parts.append(b"n")
         elif kind is bool:
             parts.append(b"t" if value else b"f")
         elif kind is int:
-            text = b"%x" % value  # type: ignore[str-bytes-safe]  # hexadecimal has no limit on digits
+            text = b"%x" % value  # hexadecimal has no limit on digits
             parts.append(b"i%d:" % len(text) + text)
         elif kind is str:
-            self._text(value, parts)  # type: ignore[arg-type]
+            self._text(value, parts)
         elif kind is float:
             parts.append(b"d" + struct.pack("<d", value))
         elif kind is bytes:
-            parts.append(b"b%d:" % len(value) + value)  # type: ignore[arg-type, operator]
+            parts.append(b"b%d:" % len(value) + value)
         elif kind is tuple or kind is list:
-            return self._members(b"(" if kind is tuple else b"[", value, parts, depth)  # type: ignore[arg-type]
+            return self._members(b"(" if kind is tuple else b"[", value, parts, depth)
         elif kind is dict:
-            flat = [member for item in value.items() for member in item]  # type: ignore[attr-defined]
+            flat = [member for item in value.items() for member in item]
             return self._members(b"{", flat, parts, depth)
         elif kind is slice:
-            return self._members(b":", (value.start, value.stop, value.step), parts, depth)  # type: ignore[attr-defined]
+            return self._members(b":", (value.start, value.stop, value.step), parts, depth)
         elif kind is PosixPath:
             self._path(str(value), parts)
         elif value is Ellipsis:

@@ -94,8 +94,8 @@ def write_inline(inline: Inline, put: Callable[..., BlobRef], content: Digest | 
 
 
 def _tell_broken(reason: str) -> None:
+    from dask.context import thread_state
     from distributed import get_worker
-    from distributed.worker import thread_state
 
     worker = get_worker()
     message = {"op": "nbreplay-broken", "key": thread_state.key, "reason": reason}

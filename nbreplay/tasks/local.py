@@ -7,9 +7,8 @@ planned; hits load, what is pruned is left out, the rest is run by a :class:`Run
 from __future__ import annotations
 
 import dataclasses
-import functools
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from dask._task_spec import Alias, DataNode, GraphNode, Task, TaskRef, convert_legacy_graph, cull, execute_graph
@@ -20,8 +19,8 @@ from nbreplay.records import TaskRun
 from nbreplay.serialize import codecs
 from nbreplay.tasks.entries import Entry
 from nbreplay.tasks.kernel_cache import KernelCache
-from nbreplay.tasks.load import folder, load_value
-from nbreplay.tasks.planner import Plan, plan
+from nbreplay.tasks.load import folder
+from nbreplay.tasks.planner import Plan, last_layer, plan
 from nbreplay.tasks.prints import make_shaper
 from nbreplay.tasks.report import Order, Report, Stored
 from nbreplay.tasks.runs import content_of, inherit, learn, served
@@ -32,37 +31,9 @@ from nbreplay.tasks.writer import Writer
 logger = logging.getLogger(__name__)
 
 
-def install() -> None:
-    """Wrap the schedulers, once per process; without a cache the wrapper only calls on."""
-    import dask.local
-    import dask.multiprocessing
-    import dask.threaded
-
-    original = dask.local.get_async
-    if getattr(original, "nbreplay", False):
-        return
-
-    @functools.wraps(original)
-    def get_async(submit: Any, num_workers: Any, dsk: Any, result: Any, *args: Any, **kwargs: Any) -> Any:
-        from nbreplay.tasks import current
-
-        cache = current()
-        if cache is not None and cache.ledger is not None and (cache.serve or cache.record):
-            try:
-                dsk, kwargs = _planned(cache, dsk, result, kwargs)
-            except Exception as error:
-                logger.warning("a graph runs without the task cache", exc_info=True)
-                cache.problem(f"a graph ran without the task cache: {type(error).__name__}: {error}")
-        return original(submit, num_workers, dsk, result, *args, **kwargs)
-
-    get_async.nbreplay = True  # type: ignore[attr-defined]
-    for module in (dask.local, dask.threaded, dask.multiprocessing):
-        module.get_async = get_async
-
-
-def _planned(cache: KernelCache, dsk: Any, result: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    specs = convert_legacy_graph(dsk if isinstance(dsk, Mapping) else dsk.__dask_graph__())
-    wanted = list(flatten(result)) if isinstance(result, list) else [result]
+def planned(cache: KernelCache, dsk: Any, result: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    specs: dict[Key, GraphNode] = convert_legacy_graph(dsk if isinstance(dsk, Mapping) else dsk.__dask_graph__())
+    wanted: list[Key] = list(flatten(result)) if isinstance(result, list) else [result]  # type: ignore[no-untyped-call]
     away = kwargs.get("loads") is not None and kwargs.get("dumps") is not None
     run = LocalRun(cache, specs, wanted, away=away)
     if away:
@@ -133,7 +104,7 @@ class LocalRun:
     def graph(self) -> dict[Key, GraphNode]:
         """Return the graph that is run."""
         made = self.plan
-        last = {dep for key in self.wanted & made.misses for dep in made.prints[key].shape.deps}  # type: ignore[union-attr]
+        last = last_layer(made, self.wanted & made.misses)
         graph: dict[Key, GraphNode] = {}
         for key in made.misses:
             node = self.specs[key]
@@ -331,4 +302,4 @@ def writer_for(cache: KernelCache) -> Writer:
     return Writer(tell)
 
 
-__all__: Iterable[str] = ["install", "load_value"]
+__all__ = ["LocalRun", "planned"]

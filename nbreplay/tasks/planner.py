@@ -261,6 +261,23 @@ def _validate(
             break
 
 
+def last_layer(made: Plan, wanted: Iterable[Key]) -> set[Key]:
+    """Return what is right above *wanted*, aliases looked through: worth keeping, for an edit of the last step."""
+    above: set[Key] = set()
+    stack = [key for key in wanted if key in made.prints]
+    seen: set[Key] = set()
+    while stack:
+        key = stack.pop()
+        shape = made.prints[key].shape
+        if key in seen or shape is None:
+            continue
+        seen.add(key)
+        above.update(shape.deps)
+        if shape.kind == "alias":
+            stack += [dep for dep in shape.deps if dep in made.prints]
+    return above
+
+
 def _plain_data(one: Print) -> bool:
     return one.shape is not None and one.shape.kind == "data"
 
@@ -274,7 +291,8 @@ def _select(made: Plan, wanted: Iterable[Key], specs: Mapping[Key, GraphNode]) -
         key = stack.pop()
         run = made.runs.get(key)
         needs: Iterable[Key] = ()
-        if run is not None and run.result is not None:
+        shape = made.prints[key].shape
+        if run is not None and run.result is not None and shape is not None and shape.kind == "task":
             made.hits[key] = run
         elif key in made.duplicates:
             needs = (made.duplicates[key],)

@@ -11,7 +11,7 @@ from nbreplay.digest import Digest, Fingerprint
 from nbreplay.records import to_bytes
 from nbreplay.tasks import swap
 from nbreplay.tasks.entries import Entry, Session
-from nbreplay.tasks.planner import Known, Plan, Print, plan
+from nbreplay.tasks.planner import Known, Plan, Print, last_layer, plan
 from nbreplay.tasks.prints import make_shaper
 from nbreplay.tasks.report import ANNOTATION, Order
 from nbreplay.tasks.shape import Key, data_leaf
@@ -120,7 +120,7 @@ class Planning:
         pruned = {key: swap.recipe_of(states[key]) for key in made.prints}
         for key in made.prints:
             plugin.entries[key] = self._entry(session, made, key, tally)
-        last = {dep for key in keys if key in made.misses for dep in made.prints[key].shape.deps}  # type: ignore[union-attr]
+        last = last_layer(made, keys & made.misses)
         orphans: list[Any] = []
         promised = self._promised(pruned, made) if loads else ([], {})
         for key in made.prints:
@@ -199,7 +199,7 @@ class Planning:
     ) -> list[Any]:
         anchors, prints = promised
         recipe = swap.recipe_of(ts)
-        entry.promise = swap.Promise(recipe, pruned, swap.unrestrict(ts), True, prints, made.runs)
+        entry.promise = swap.Promise(recipe, pruned, swap.unrestrict(ts), True, prints, made.runs, made.pruned)
         self.plugin.quiet.add(ts.key)
         # Scattered data must stay until the load has worked: it could not be made again.
         return swap.swap(ts, load, anchors)

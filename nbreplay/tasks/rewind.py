@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from nbreplay.tasks import swap
 from nbreplay.tasks.entries import Entry
@@ -52,15 +53,16 @@ class Rewind:
         for new in made:
             self._enter(new, entry, promise, loads)
 
-    def _enter(self, ts: object, below: Entry, promise: swap.Promise, loads: dict[Key, object]) -> None:
-        key: Key = ts.key  # type: ignore[attr-defined]
+    def _enter(self, ts: Any, below: Entry, promise: swap.Promise, loads: Mapping[Key, object]) -> None:
+        key: Key = ts.key
         one = promise.prints.get(key)
         if one is None or one.shape is None:
             return
         entry = Entry(below.session, one.shape.name, one.shape, one.provenance, one.refused, one.paths)
         entry.deps = one.shape.deps
-        entry.tally = below.tally if one.shape.kind == COUNTED else None
-        if entry.tally is not None:
+        if key in promise.uncounted and one.shape.kind == COUNTED and below.tally is not None:
+            promise.uncounted.discard(key)
+            entry.tally = below.tally
             entry.state = "pruned"
             entry.tally.unfinished += 1
         if one.shape.kind == "data":
@@ -71,7 +73,9 @@ class Rewind:
             entry.run, entry.digest, entry.lineage = run, run.result_digest, run.lineage
             entry.effects, entry.placed = run.effects or bool(run.files_written), run.placed
             entry.count("hit")
-            entry.promise = swap.Promise(promise.pruned[key], promise.pruned, (), True, promise.prints, promise.runs)
+            entry.promise = swap.Promise(
+                promise.pruned[key], promise.pruned, (), True, promise.prints, promise.runs, promise.uncounted
+            )
             self.plugin.quiet.add(key)
         else:
             entry.count("executed")

@@ -7,6 +7,7 @@ scheduler's state is touched, and an error only means that the graph runs as it 
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import time
 from collections.abc import Callable
@@ -168,7 +169,7 @@ class TaskCachePlugin(SchedulerPlugin):
         tally = session.tally(label)
         problems, session.ledger.problems = session.ledger.problems, []
         tally.problems += [problem for problem in problems if problem not in tally.problems]
-        return {"tally": ToPickle(tally), "errors": self.errors}
+        return {"tally": ToPickle(copy.deepcopy(tally)), "errors": self.errors}
 
     def prints(self, keys: list[Key]) -> list[str]:
         """Return P of each of *keys*, "" where there is none."""

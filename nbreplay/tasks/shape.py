@@ -9,7 +9,7 @@ values gives K (:func:`evaluate`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -27,12 +27,10 @@ from dask._task_spec import (
     Tuple,
     _execute_subgraph,
 )
+from dask.typing import Key
 from dask.utils import key_split
 
 from nbreplay.tasks.literal import Literals
-
-Key = Hashable
-"""Dask's name for a task: never part of an identity."""
 
 VERSION = b"nbreplay task 1\n"
 """Of the algorithm: two versions never share a fingerprint."""

@@ -10,7 +10,7 @@ from typing import Any
 from distributed import WorkerPlugin
 
 
-class WorkerShim(WorkerPlugin):  # type: ignore[misc]  # distributed is untyped for mypy here
+class WorkerShim(WorkerPlugin):
     """Hands every call on to the plugin proper, if that can be imported."""
 
     name = "nbreplay-worker"

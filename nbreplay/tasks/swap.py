@@ -26,7 +26,11 @@ Recipe = tuple[GraphNode, tuple[Key, ...], Any]
 
 @dataclass(slots=True)
 class Promise:
-    """What is needed to compute a task after all: itself, and the part of its graph that was pruned (shared by a graph)."""
+    """What is needed to compute a task after all: itself, and the part of its graph that was pruned.
+
+    All but the first and third are shared by the promises of one graph. *uncounted* are keys that were counted as pruned and
+    will be counted as something else when they come back, once.
+    """
 
     recipe: Recipe
     pruned: dict[Key, Recipe] = field(default_factory=dict)
@@ -34,6 +38,7 @@ class Promise:
     detached: bool = True
     prints: Mapping[Key, Any] = field(default_factory=dict)
     runs: Mapping[Key, Any] = field(default_factory=dict)
+    uncounted: set[Key] = field(default_factory=set)
 
 
 def recipe_of(ts: Any) -> Recipe:

@@ -103,7 +103,7 @@ def report(value: object, seconds: float, scope: Any, order: Order, later: Later
     marks = tuple(seen.marks) if seen is not None else ()
     if digest is None:
         return Report(seconds=seconds, reads=reads, writes=writes, refusals=refusals, marks=marks, not_kept="no digest")
-    said = {"digest": digest, "seconds": seconds, "reads": reads, "refusals": refusals, "marks": marks}
+    said: dict[str, Any] = {"digest": digest, "seconds": seconds, "reads": reads, "refusals": refusals, "marks": marks}
     if refusals:
         return Report(**said, writes=writes, not_kept=refusals[0])
     if value is None and not writes:

@@ -44,8 +44,10 @@ class TaskCacheWorker(WorkerPlugin):
         if finish != "executing" or self.worker is None or self.writer is None:
             return
         ts = self.worker.state.tasks.get(key)
-        packed = ts.annotations.get(ANNOTATION) if ts is not None and ts.annotations else None
-        if packed is None or isinstance(ts.run_spec, Traced) or ts.run_spec is None or ts.run_spec.is_coro:
+        if ts is None or not ts.annotations or ts.run_spec is None or ts.run_spec.is_coro:
+            return
+        packed = ts.annotations.get(ANNOTATION)
+        if packed is None or isinstance(ts.run_spec, Traced):
             return
         if ts.annotations.get("executor", "default") not in ("default", "offload"):
             return
@@ -54,7 +56,8 @@ class TaskCacheWorker(WorkerPlugin):
         def done(report: Report) -> None:
             metadata[ANNOTATION] = to_bytes(report)
 
-        ts.run_spec = Traced(ts.run_spec, from_bytes(Order, packed), done, self.writer.later, str(ts.run_id))
+        node: Any = Traced(ts.run_spec, from_bytes(Order, packed), done, self.writer.later, str(ts.run_id))
+        ts.run_spec = node
 
     def _tell(self, stored: Stored) -> None:
         worker = self.worker
