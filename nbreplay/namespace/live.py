@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
+import weakref
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +13,7 @@ from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 from typing import Any
 
 from nbreplay.config import Settings
-from nbreplay.digest import Digest
+from nbreplay.digest import Digest, combine
 from nbreplay.fingerprint.walk import Mode, Walk, walk
 from nbreplay.namespace.ambient import Ambient
 from nbreplay.namespace.covariable import Partition
@@ -225,9 +227,11 @@ class Live:
         found = walk(value, mode=Mode.NAMESPACE, home=self.user_ns, stop=stop)
         before = self.known.get(node)
         linked, lineages = self._definitions(found)
+        hidden, weak = hidden_state(found.objects.values())
+        linked += weak
         known = Known(
             value=value,
-            digest=found.digest,
+            digest=combine("hidden", found.digest, hidden) if hidden else found.digest,
             ids=(*found.objects, *linked),
             spans=tuple(found.spans),
             held=found.objects,
@@ -312,6 +316,44 @@ class Live:
                         after.update(group)
             front = self.mean(after) - found
         return found
+
+
+# ---------------------------------------------------------------- what a walk does not show
+
+_HIDDEN: dict[type, Callable[[Any], object]] = {
+    threading.Event: lambda value: value.is_set(),
+    threading.Semaphore: lambda value: value._value,
+    threading.BoundedSemaphore: lambda value: value._value,
+    type(threading.Lock()): lambda value: value.locked(),
+    weakref.ref: lambda value: value() is None,
+    weakref.WeakSet: len,
+    weakref.WeakKeyDictionary: len,
+    weakref.WeakValueDictionary: lambda value: sorted(map(str, value.keys())),
+}
+
+
+def hidden_state(objects: Iterable[object]) -> tuple[str, list[int]]:
+    """Return the state of locks and weak references among *objects* as text, and the ids of what the latter refer to.
+
+    A weak reference links: its referent must be in the same unit, else the restored one would refer to a copy.
+    """
+    text = []
+    weak: list[int] = []
+    for each in objects:
+        look = _HIDDEN.get(type(each))
+        if look is None:
+            continue
+        text.append(f"{type(each).__name__}:{look(each)}")
+        if type(each) is weakref.ref:
+            referents = [each()]
+        elif isinstance(each, weakref.WeakValueDictionary):
+            referents = list(each.values())
+        elif isinstance(each, weakref.WeakSet | weakref.WeakKeyDictionary):
+            referents = list(each)
+        else:
+            referents = []
+        weak += [id(referent) for referent in referents if referent is not None]
+    return " ".join(text), weak
 
 
 # ---------------------------------------------------------------- quick looks

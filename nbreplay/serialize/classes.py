@@ -50,10 +50,8 @@ def reduce_class(cls: type, lineage: str) -> Reduced:
         args = (lineage, cls.__bases__, cls.__name__, cls.__qualname__, values, cls.__module__)
         return make_enum, args, state, None, None, fill_class
     state, _ = by_value._class_getstate(cls)
-    orig = types.get_original_bases(cls) if hasattr(types, "get_original_bases") else None
-    del orig  # __orig_bases__ is part of the dict already
     kwds: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
-    for name in ("__slots__", "__classcell__"):
+    for name in ("__slots__", "__orig_bases__"):  # Generic looks for the latter when a class is made
         if name in vars(cls):
             kwds[name] = vars(cls)[name]
             state.pop(name, None)

@@ -36,7 +36,9 @@ def _shared(block: Any) -> bool:
 def restore_block(values: Any, placement: Any, ndim: int, shared: bool) -> Any:
     from pandas._libs.internals import _unpickle_block
 
-    return _unpickle_block(values.copy(order="K") if shared else values, placement, ndim)
+    if shared:
+        values = values.copy(order="K") if type(values).__module__ == "numpy" else values.copy()
+    return _unpickle_block(values, placement, ndim)
 
 
 def restore_single(kind: Any, block: Any, axis: Any) -> Any:

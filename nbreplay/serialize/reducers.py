@@ -94,6 +94,10 @@ class Reducers:
             found = handle(obj)
             if found is not None:
                 return found
+        if kind.__module__ != "__main__":
+            name = singletons(kind.__module__).get(id(obj))
+            if name is not None and getattr(sys.modules[kind.__module__], name, None) is obj:
+                return attribute_of, (kind.__module__, name)
         return NotImplemented
 
     def reduce_type(self, cls: type) -> Any:
@@ -139,7 +143,7 @@ class Reducers:
         """Try everything here, pickle's own way included, so that one object that refuses costs only itself."""
         try:
             found = self._reduce(obj)
-            if found is NotImplemented and not isinstance(obj, type):
+            if found is NotImplemented and not isinstance(obj, type | types.FunctionType):
                 found = obj.__reduce_ex__(5)
             if isinstance(found, str) and not importable(obj, found):
                 raise TypeError(f"{found} is not what an import gives")
@@ -151,6 +155,24 @@ class Reducers:
             self.refused.append(refused)
             return stand_in, (refused.type_name, refused.reason)
         return found
+
+
+_singletons: dict[str, tuple[int, dict[int, str]]] = {}
+
+
+def singletons(module_name: str) -> dict[int, str]:
+    """Return the names of the instances that a module holds, by id: sentinels and defaults, which are their identity."""
+    module = sys.modules.get(module_name)
+    if module is None:
+        return {}
+    names = vars(module)
+    known = _singletons.get(module_name)
+    if known is None or known[0] != len(names):
+        found = {
+            id(value): name for name, value in list(names.items()) if type(value).__module__ == module_name
+        }
+        known = _singletons[module_name] = (len(names), found)
+    return known[1]
 
 
 def type_name(obj: Any) -> str:
@@ -240,6 +262,9 @@ _BY_TYPE: dict[type, Callable[[Reducers, Any], Any]] = {
     type(threading.Lock()): _lock,
     type(threading.RLock()): _rlock,
     weakref.ref: _weak,
+    weakref.WeakValueDictionary: lambda _, value: (make_weak_values, (list(value.items()),)),
+    weakref.WeakKeyDictionary: lambda _, value: (make_weak_keys, (list(value.items()),)),
+    weakref.WeakSet: lambda _, value: (make_weak_set, (list(value),)),
     memoryview: _memoryview,
     struct.Struct: lambda _, value: (struct.Struct, (value.format,)),
     io.TextIOWrapper: _file,
@@ -285,6 +310,23 @@ def make_weak(referent: Any) -> Any:
     if referent is None:
         return weakref.ref(type("Gone", (), {})())
     return weakref.ref(referent)
+
+
+def make_weak_values(items: list[Any]) -> Any:
+    return weakref.WeakValueDictionary(items)
+
+
+def make_weak_keys(items: list[Any]) -> Any:
+    return weakref.WeakKeyDictionary(items)
+
+
+def make_weak_set(items: list[Any]) -> Any:
+    return weakref.WeakSet(items)
+
+
+def attribute_of(module: str, name: str) -> Any:
+    __import__(module)
+    return getattr(sys.modules[module], name)
 
 
 def make_memoryview(obj: Any, kind: str, shape: tuple[int, ...], readonly: bool) -> memoryview:

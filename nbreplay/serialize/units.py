@@ -20,6 +20,7 @@ The buffers of its ``ValueRef`` are the pieces, then the memories, then the othe
 from __future__ import annotations
 
 import io
+import logging
 import pickle
 import re
 import struct
@@ -40,6 +41,8 @@ from nbreplay.serialize.codecs import get_buffer, put_buffer
 from nbreplay.serialize.reducers import Reducers, persistent_load
 from nbreplay.serialize.session import Loading, Session, loading
 from nbreplay.serialize.standin import Refused
+
+logger = logging.getLogger(__name__)
 
 CODEC = "unit"
 MAGIC = b"NBU1"
@@ -113,22 +116,18 @@ def dump_unit(
     Exception
         Whatever *poll* raises. An object that refuses to be pickled raises nothing: it is in ``refused``.
     """
-    try:
-        return _dump(_Pickler, values, session, inline, None, poll)
-    except RecursionError:
-        pass
-    except Exception as e:  # noqa: BLE001  # pickling runs the user's code
+    ways: list[Callable[..., DumpedUnit]] = [_plainly, _with_dill, _leaving_out]
+    while ways:
+        way = ways.pop(0)
+        try:
+            return way(values, session, inline, poll)
+        except RecursionError:
+            if way is _plainly:
+                ways.insert(0, _deep)
+        except Exception:  # noqa: BLE001  # pickling runs the user's code; the next way may do
+            logger.debug("%s did not do", way.__name__, exc_info=True)
         if poll is not None:
             poll()
-        del e
-    else:
-        raise AssertionError
-    for attempt in (_deep, _with_dill, _leaving_out):
-        try:
-            return attempt(values, session, inline, poll)
-        except Exception:  # noqa: BLE001, S110  # the next way may do
-            if poll is not None:
-                poll()
     refused = Refused(type_name="covariable", reason="it cannot be pickled in any way")
     return DumpedUnit(b"", [], [], [], set(), set(), [refused], "none")
 
@@ -165,6 +164,12 @@ def _dump(
 def digest_of(view: memoryview) -> Digest:
     """Return the digest that a buffer will be kept under."""
     return digest_bytes(view)
+
+
+def _plainly(
+    values: dict[str, Any], session: Session, inline: frozenset[str], poll: Callable[[], None] | None
+) -> DumpedUnit:
+    return _dump(_Pickler, values, session, inline, None, poll)
 
 
 def _deep(
