@@ -27,10 +27,11 @@ RNG = "rng:"
 class Probe:
     """How one piece of ambient state is looked at and put back. All calls are on the main thread, between cells.
 
-    *raw* gives the state as it is; *encode* what is kept of it, given also the initial state (by default, all);
-    *apply* puts that back. *default* gives the state that a fresh import has, for libraries that a cell may import and
-    change at once; *untouched* says the same where it cannot be computed. *words*: an import can change this state, so a
-    change in a cell that imports something counts only if one of these words stands in the cell.
+    *raw* gives the state as it is (None: it cannot be seen); *encode* what is kept of it, given also the initial state
+    (by default, all); *apply* puts that back. *default* gives the state that a fresh import has, for libraries that a cell may import and
+    change at once; *untouched* says the same where it cannot be computed. *words*: an import can change this state, so
+    a change in a cell that imports something counts only if one of these words stands in the cell. *digest* gives what of
+    the kept state counts as an input, where that is not all of it.
     """
 
     key: str
@@ -41,6 +42,16 @@ class Probe:
     default: Callable[[], Any] | None = None
     untouched: Callable[[Any, Collection[str]], bool] | None = None
     words: frozenset[str] = frozenset()
+    digest: Callable[[Any], Digest] | None = None
+
+
+_registered: list[Probe] = []
+
+
+def register(probe: Probe) -> None:
+    """Look at one more piece of ambient state in kernels that start from now on; once per key."""
+    if all(known.key != probe.key for known in _registered):
+        _registered.append(probe)
 
 
 class Ambient:
@@ -55,6 +66,7 @@ class Ambient:
     """
 
     def __init__(self, probes: Collection[Probe], root: Path) -> None:
+        probes = [*_registered, *probes]
         self.probes = {probe.key: probe for probe in probes}
         self.root = root
         self.initial: dict[str, Any] = {}
@@ -107,7 +119,9 @@ class Ambient:
             if imported and probe.words and probe.words.isdisjoint(words):
                 continue
             value = None if raw == self.initial.get(key) else probe.encode(raw, self.initial.get(key))
-            digest = INITIAL if value is None else walk(value, mode=Mode.VALUE).digest
+            digest = INITIAL
+            if value is not None:
+                digest = probe.digest(value) if probe.digest else walk(value, mode=Mode.VALUE).digest
             self._digests[key] = digest
             found[key] = (value, digest)
         return found
@@ -133,7 +147,7 @@ class Ambient:
                     probe.apply(probe.encode(initial, initial), initial)
             else:
                 probe.apply(value, initial)
-        except Exception as e:  # noqa: BLE001  # options of another version, a folder that is gone ...
+        except Exception as e:  # options of another version, a folder that is gone ...
             logger.debug("ambient state %s could not be put back", key, exc_info=True)
             return f"{key} could not be put back: {e}"
         return ""
@@ -151,7 +165,7 @@ class Ambient:
 def _look(probe: Probe) -> Any:
     try:
         return probe.raw()
-    except Exception:  # a library of another version  # noqa: BLE001
+    except Exception:  # a library of another version
         logger.debug("ambient state %s cannot be seen", probe.key, exc_info=True)
         return None
 

@@ -135,9 +135,7 @@ class Engine:
             status = self._finish_served(request, served, began)
         elif self._running is not None:
             running, self._running = self._running, None
-            status = running.finish(
-                outcome, outputs, has_result=has_result, skip=SKIP in running.request.tags, stop=stop
-            )
+            status = running.finish(outcome, outputs, skip=SKIP in running.request.tags, stop=stop)
             request = running.request
         else:
             return CellStatus(state="executed", reason="recording is off", saved=False, saved_reason="off")

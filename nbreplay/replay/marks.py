@@ -86,7 +86,7 @@ def _origin(node: ast.Name | ast.Attribute, namespace: Mapping[str, Any]) -> tup
         value = namespace.get(node.id)
         module, name = getattr(type(value), "__module__", ""), type(value).__name__
         if module == "builtins" and name in ("builtin_function_or_method", "function"):
-            return str(value.__module__), str(value.__name__)
+            return str(getattr(value, "__module__", "")), str(getattr(value, "__name__", ""))
         return "", ""
     base = _value(node.value, namespace)
     if isinstance(base, ModuleType):

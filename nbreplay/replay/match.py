@@ -110,7 +110,11 @@ def _files(run: CellRun, present: Present) -> Difference | None:
     changed = present.changed_file(run.files_read)
     if changed is not None:
         return Difference("file", changed)
-    unkept = {path: state for path, state in run.files_written.items() if state.blob is None and state.digest}
+    unkept = {
+        path: state
+        for path, state in run.files_written.items()
+        if state.blob is None and state.digest is not None and not state.folder
+    }
     changed = present.changed_file(unkept)
     return None if changed is None else Difference("written file", changed)
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from functools import cache
 from pathlib import Path
 
 from nbreplay.digest import Digest
 from nbreplay.files import FileDigests, holds_now
-from nbreplay.fingerprint.packages import version_of
 from nbreplay.namespace import Tracker
+from nbreplay.namespace.checkpoint import version_of
 from nbreplay.records import FileState, Group, NameState
-
-_version_of = cache(version_of)
 
 
 class Now:
@@ -42,4 +39,4 @@ class Now:
 
     def version(self, module: str) -> str:
         """Return the version of the distribution that *module* belongs to ("" if there is none)."""
-        return _version_of(module)
+        return version_of(module)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import time
 from collections.abc import Callable
 from typing import Any
 
 from nbreplay.digest import Digest, Fingerprint
-from nbreplay.files import keep
+from nbreplay.files import keep, merge
 from nbreplay.namespace import Capture, CellNames, Stopped, Touched
 from nbreplay.records import CellRun, FileState, Group, OutputMessage, Reads, TaskCounts, Writes
 from nbreplay.replay.commit import Committed
@@ -56,8 +55,8 @@ class Running:
         self.groups_before: tuple[Group, ...] = tracker.group_of(self.touched.names)
         self.ambient_before = dict(tracker.ambient_digests())
         session.cache.begin(self.boundary)
-        self._scope = session.watch.scope(session.root, threads="main+children")
-        self._scope.__enter__()
+        self._watching = session.watch.scope(session.root, threads="main+children")
+        self._scope = self._watching.__enter__()
         self.ready_s = time.perf_counter() - began
         self._ran = time.perf_counter()
 
@@ -66,7 +65,6 @@ class Running:
         outcome: Outcome,
         outputs: list[OutputMessage],
         *,
-        has_result: bool,
         skip: bool,
         stop: Callable[[], bool],
     ) -> CellStatus:
@@ -74,7 +72,7 @@ class Running:
         ended = time.perf_counter()
         run_s = ended - self._ran
         session = self.session
-        self._scope.__exit__(None, None, None)
+        self._watching.__exit__(None, None, None)
         tasks = session.cache.end()
         for problem in tasks.problems:
             session.tell(problem)
@@ -83,7 +81,7 @@ class Running:
             session.tracker.mark_touched("a cell that is not recorded")
             committed = Committed(None, reason="tagged nbreplay-skip")
         else:
-            committed = self._commit(outcome, outputs, tasks, has_result, run_s, stop)
+            committed = self._commit(outcome, outputs, tasks, run_s, stop)
         overhead_s = self.ready_s + time.perf_counter() - ended
         if committed is not None:
             self.settled(session, committed)
@@ -112,13 +110,11 @@ class Running:
         outcome: Outcome,
         outputs: list[OutputMessage],
         tasks: CellTasks,
-        has_result: bool,
         run_s: float,
         stop: Callable[[], bool],
     ) -> Committed | None:
         session = self.session
         tracker = session.tracker
-        result = f"Out[{self.request.execution_count}]" if has_result else ""
         try:
             capture: Capture = tracker.capture(self.touched, boundary=self.boundary, stop=stop)
         except Stopped:
@@ -129,8 +125,9 @@ class Running:
             tracker.mark_touched("its checkpoint failed")
             return Committed(None, reason=f"the namespace could not be captured: {type(e).__name__}: {e}")
         seen = self._scope.seen()
-        files_read = {**seen.reads, **tasks.files_read}
-        files_written = {**seen.writes, **tasks.files_written}
+        files_read, files_written = merge(
+            ((seen.reads, seen.writes), (tasks.files_read, tasks.files_written)),
+        )
         marks = self._marks(seen.refusals, seen.marks, tasks, capture)
         occurrence = sum(
             1
@@ -156,7 +153,7 @@ class Running:
                 occurrence=occurrence,
                 execution_count=self.request.execution_count,
                 reads=reads,
-                writes=writes if writes.result or not result else _with_result(writes, result),
+                writes=writes,
                 files_read=files_read,
                 files_written=kept,
                 outputs=outputs,
@@ -229,10 +226,6 @@ class Running:
         session.tracker.accept(capture)
         session.number += 1
         session.took(committed.run)
-
-
-def _with_result(writes: Writes, result: str) -> Writes:
-    return dataclasses.replace(writes, result=result)
 
 
 def record_outside(session: Session) -> None:

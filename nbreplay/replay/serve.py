@@ -89,7 +89,10 @@ def apply(session: Session, run: CellRun, request: CellRequest) -> Served | None
         return None
     try:
         outputs = decode_messages(store.get(run.outputs)) if run.outputs is not None else []
-        put_back(run.files_written, session.root, store.get)
+        problems = put_back(run.files_written, session.root, store.get, digests=session.digests, before=run.files_read)
+        if problems:
+            logger.warning("cell %s runs, since its files could not be put back: %s", request.position, problems[0])
+            return None
     except (StoreError, OSError, ValueError) as e:
         logger.warning("cell %s runs, since its record could not be used: %s", request.position, e)
         return None

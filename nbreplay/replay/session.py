@@ -10,14 +10,16 @@ from typing import Any
 from nbreplay.config import Settings
 from nbreplay.errors import NbreplayError
 from nbreplay.files import FileDigests, Watch
-from nbreplay.namespace import Capture, Manifest, Tracker
+from nbreplay.namespace import Capture, Manifest, Tracker, handles
 from nbreplay.records import CellRun, from_bytes
 from nbreplay.replay.commit import CELL, Committer
+from nbreplay.replay.default_client import follow_default_client
 from nbreplay.replay.lineage import Known, Lineage
 from nbreplay.replay.present import Now
 from nbreplay.replay.request import Policy
 from nbreplay.store import Store
-from nbreplay.tasks import KernelCache
+from nbreplay.tasks import KernelCache, install
+from nbreplay.tasks.handles import register
 
 
 class Session:
@@ -47,13 +49,17 @@ class Session:
         self.unsettled: Capture | None = None
         self.store = self._open(store_path, settings)
         self.lineage = Lineage(read_runs(self.store) if self.store is not None else ())
+        register(handles.register)
+        follow_default_client()  # before the tracker, which takes what is now as the start
         self.tracker = Tracker(shell_ns, self.store, run=self.run, settings=settings, shell=shell)
         self.tracker.root = root
         self.digests = FileDigests(settings.racy_s)
-        self.watch = Watch.install()
+        self.watch = Watch(self.digests, ignore=(store_path,))
+        self.watch.install()
         self.cache = KernelCache(
             self.store, serve=policy.serves, record=True, root=root, settings=settings, log=self.tell
         )
+        install(self.cache)
         self.committer = Committer(self.store)
         self.now = Now(self.tracker, self.digests, root)
 

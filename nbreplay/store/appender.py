@@ -47,6 +47,7 @@ class Appender:
         self._disk = disk
         self._remake = remake
         self._journal: Journal | None = None
+        self.written_bytes = 0
 
     @property
     def name(self) -> str | None:
@@ -71,6 +72,7 @@ class Appender:
                 first = self._catalogue.sequence + 1
                 data, places = self._pack(journal, form, kind_bytes, packed, first)
                 journal.append(data)
+                self.written_bytes += len(data)
             except OSError as e:
                 self.close()  # readers may have seen the start of what failed: nothing else may ever stand there
                 raise StoreUnwritable(f"{self.path} cannot be written: {e}") from e

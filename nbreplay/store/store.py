@@ -148,6 +148,11 @@ class Store:
         """Return the folder of large blobs, which workers use without the rest."""
         return self._folder
 
+    @property
+    def written_bytes(self) -> int:
+        """Bytes that this process has added to the folder."""
+        return self._appender.written_bytes + self._folder.written_bytes
+
     def sync(self) -> None:
         """Return when everything that was put and appended would survive a loss of power."""
         self._catalogue.index.write()
