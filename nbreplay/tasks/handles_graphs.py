@@ -1,8 +1,8 @@
 """What stands for lazy and persisted Dask collections in digests: their graphs, without keys.
 
 A graph is written as bytes: its nodes in the order of discovery from the outputs, a reference by number. So neither
-random keys nor tokens matter. What bytes cannot stand for (functions, arrays, futures) is numbered and handed on, each object
-once, to be looked at like any other value. The bytes are made once per graph.
+random keys nor tokens matter. What bytes cannot stand for (functions, arrays, futures) is numbered and handed on, each
+object once, to be looked at like any other value. The bytes are made once per graph.
 """
 
 from __future__ import annotations
@@ -92,12 +92,16 @@ class _Writer:
         self.out: list[bytes] = []
         self.objects: list[Any] = []
         self._numbers: dict[int, int] = {}
+        import dask._task_spec
+
+        self._spec: Any = dask._task_spec
+        self._nodes = (self._spec.GraphNode, self._spec.TaskRef)
 
     def graph(
         self, graph: Mapping[Any, Any], outputs: list[Hashable], given: Mapping[Hashable, bytes], depth: int
     ) -> None:
-        """Write the nodes that *outputs* need, each after what it needs; *given* are inputs, by how they are written."""
-        from dask._task_spec import Alias, GraphNode, convert_legacy_task
+        """Write the nodes that *outputs* need, each after what it needs; *given* are inputs and how to write them."""
+        spec = self._spec
 
         done: dict[Hashable, bytes] = dict(given)
         stack: list[tuple[Any, bool]] = [(key, False) for key in reversed(outputs)]
@@ -106,16 +110,16 @@ class _Writer:
             key, ready = stack.pop()
             if key in done:
                 continue
-            node = graph.get(key)
-            if not isinstance(node, GraphNode) and not _is_future(node):
-                node = convert_legacy_task(key, node, graph.keys()) if key in graph else None
+            node: Any = graph.get(key)
+            if not isinstance(node, spec.GraphNode) and not _is_future(node):
+                node = spec.convert_legacy_task(key, node, graph.keys()) if key in graph else None
             if not ready:
-                needs = [dep for dep in _references(node) if dep not in done and dep != key]
+                needs = [dep for dep in self.references(node) if dep not in done and dep != key]
                 if needs:
                     stack.append((key, True))
                     stack.extend((dep, False) for dep in reversed(needs))
                     continue
-            if type(node) is Alias and node.target in done:
+            if type(node) is spec.Alias and node.target in done:
                 done[key] = done[node.target]
                 continue
             done[key] = b"r%d,%d;" % (depth, count)
@@ -127,24 +131,24 @@ class _Writer:
         self.out.append(b"=" + b"".join(done[key] for key in outputs) + b";")
 
     def node(self, node: Any, done: Mapping[Hashable, bytes], depth: int) -> None:
-        from dask._task_spec import Alias, DataNode, NestedContainer, Task, TaskRef, _execute_subgraph
-
+        spec = self._spec
         kind = type(node)
-        if kind is TaskRef or isinstance(node, TaskRef):
+        if kind is spec.TaskRef:
             self.out.append(done.get(node.key, b"r?;"))
-        elif kind is Alias:
+        elif kind is spec.Alias:
             self.out.append(done.get(node.target, b"r?;"))
-        elif kind is DataNode:
+        elif kind is spec.DataNode:
             self.out.append(b"d")
             self.argument(node.value, done, depth)
-        elif not isinstance(node, Task):
+        elif not isinstance(node, spec.Task):
             self.out.append(b"d")
             self.argument(node, done, depth)
-        elif node.func is _execute_subgraph and isinstance(node.args[0], dict):
+        elif node.func is spec._execute_subgraph and isinstance(node.args[0], dict):
             self._fused(node, done, depth)
         else:
-            self.out.append(b"c" if isinstance(node, NestedContainer) else b"t")
-            self.refer(node.func if not isinstance(node, NestedContainer) else kind)
+            nested = kind is not spec.Task and isinstance(node, spec.NestedContainer)
+            self.out.append(b"c" if nested else b"t")
+            self.refer(kind if nested else node.func)
             self.out.append(b"%d,%d;" % (len(node.args), len(node.kwargs)))
             for arg in node.args:
                 self.argument(arg, done, depth)
@@ -165,12 +169,25 @@ class _Writer:
         self.graph(inner, [out_key], given, depth + 1)
 
     def argument(self, arg: Any, done: Mapping[Hashable, bytes], depth: int) -> None:
-        from dask._task_spec import GraphNode, TaskRef
-
-        if isinstance(arg, (GraphNode, TaskRef)):
+        if isinstance(arg, self._nodes):
             self.node(arg, done, depth)
         elif not self.plain(arg):
             self.refer(arg)
+
+    def references(self, node: Any) -> list[Hashable]:
+        """Return the keys that *node* refers to, in the order of its arguments."""
+        spec = self._spec
+        if type(node) is spec.Alias:
+            return [node.target]
+        if type(node) is spec.DataNode or not isinstance(node, spec.Task) or not node.dependencies:
+            return []
+        found: list[Hashable] = []
+        for arg in (*node.args, *node.kwargs.values()) if node.kwargs else node.args:
+            if type(arg) is spec.TaskRef:
+                found.append(arg.key)
+            elif isinstance(arg, spec.GraphNode):
+                found += self.references(arg)
+        return found
 
     def refer(self, obj: Any) -> None:
         """Write the number of an object that is looked at elsewhere."""
@@ -214,19 +231,6 @@ class _Writer:
 
 def _is_future(obj: Any) -> bool:
     return hasattr(type(obj), "bind_client")
-
-
-def _references(node: Any) -> Iterable[Hashable]:
-    """Yield the keys that *node* refers to, in the order of its arguments."""
-    from dask._task_spec import Alias, DataNode, Task, TaskRef
-
-    if isinstance(node, TaskRef):
-        yield node.key
-    elif isinstance(node, Alias):
-        yield node.target
-    elif isinstance(node, Task) and not isinstance(node, DataNode):
-        for arg in (*node.args, *node.kwargs.values()):
-            yield from _references(arg)
 
 
 # ---------------------------------------------------------------- expressions
