@@ -38,9 +38,7 @@ def _array(w: Walker, obj: Any) -> Iterator[Any]:
     yield dtype
     if type(obj) is not np.ndarray:
         yield from write_type_of(w, type(obj))
-        hidden = _CACHES.get(name_of(type(obj)), ())
-        state = {k: v for k, v in (getattr(obj, "__dict__", None) or {}).items() if k not in hidden}
-        yield w.hold(state)
+        yield w.hold(_state(w, obj))
     if dtype.hasobject or dtype.kind == "T":  # references, or text of any length: not a buffer
         yield w.hold(
             plain.ravel(order="F" if order == b"F" else "C").tolist() if dtype.names is None else plain.tolist()
@@ -49,6 +47,21 @@ def _array(w: Walker, obj: Any) -> Iterator[Any]:
     if w.exact:
         _memory(w, plain)
     w.out += contents(w, plain)
+
+
+def _state(w: Walker, obj: Any) -> dict[str, Any]:
+    """Return what an instance of a subclass carries beside its elements."""
+    import numpy as np
+
+    hidden = _CACHES.get(name_of(type(obj)), ())
+    state = {k: v for k, v in (getattr(obj, "__dict__", None) or {}).items() if k not in hidden}
+    if isinstance(obj, np.ma.MaskedArray) and not w.exact:
+        # To look at them fills in the fill value; only the mask and what it hides behind count.
+        kept = {"mask": np.ma.getmaskarray(obj), "hard": obj.hardmask}
+        value = state.get("_fill_value")
+        kept["fill"] = np.asarray(np.ma.default_fill_value(obj) if value is None else value).astype(obj.dtype)
+        return kept
+    return state
 
 
 def contents(w: Walker, plain: Any) -> bytes:
@@ -138,14 +151,15 @@ def write_scalar(w: Walker, obj: Any) -> Parts:
 
 def write_ufunc(w: Walker, obj: Any) -> Parts:
     """Write a ufunc: a library's by name; one made of a Python function by that."""
+    own = str(obj.__name__)
     for name in ("numpy", "scipy.special", *_ufunc_homes()):
         where = packages.installed(name)
-        if where is not None and packages.find(name, str(obj.__name__)) is obj:
-            w.out += packages.name_bytes(where, name, str(obj.__name__))
+        if where is not None and packages.find(name, own) is obj:
+            w.out += packages.name_bytes(where, name, own)
             return None
     inside = [each for each in gc.get_referents(obj) if callable(each)]
     if len(inside) != 1:
-        w.unseen(obj, f"({obj.__name__}) is a ufunc of no known library")
+        w.unseen(obj, f"({own}) is a ufunc of no known library")
         w.hold(obj)
         return None
     w.out += b"uf" + length(obj.nin) + length(obj.nout)

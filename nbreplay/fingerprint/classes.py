@@ -6,6 +6,7 @@ import abc
 import enum
 import functools
 import types
+import typing
 from collections.abc import Iterator
 from typing import Any
 
@@ -105,7 +106,7 @@ def _contents(w: Walker, cls: type) -> Iterator[Any]:
         skipped = _BOOKKEEPING
     namespace = type.__dict__["__dict__"].__get__(cls)
     names = sorted(key for key in namespace if isinstance(key, str) and key not in skipped)
-    slots = set(_slots(namespace))
+    slots = set(slots_of(namespace))
     for name in names:
         value = namespace[name]
         if name in slots and type(value) is types.MemberDescriptorType:
@@ -121,7 +122,7 @@ def _contents(w: Walker, cls: type) -> Iterator[Any]:
     w.component("class", cls.__qualname__, start, cls)
 
 
-def _slots(namespace: Any) -> tuple[str, ...]:
+def slots_of(namespace: Any) -> tuple[str, ...]:
     slots = namespace.get("__slots__", ())
     if isinstance(slots, str):
         return (slots,)
@@ -170,6 +171,15 @@ def cached_names(cls: type) -> frozenset[str]:
     )
 
 
+def write_type_variable(w: Walker, obj: Any) -> Parts:
+    """Write a TypeVar or its kin: which one it is, and what it says."""
+    if not w.number(obj):
+        return None
+    w.out += b"tv" + text(type(obj).__name__) + text(obj.__name__)
+    says = ("__bound__", "__constraints__", "__covariant__", "__contravariant__", "__infer_variance__")
+    return tuple(getattr(obj, name, None) for name in says)
+
+
 def write_cached_property(w: Walker, obj: functools.cached_property[Any]) -> Parts:
     w.out += b"cp"
     return (obj.func,)
@@ -183,5 +193,6 @@ def _choose(cls: type) -> Opener | None:
     return None
 
 
+OPENERS.update(dict.fromkeys((typing.TypeVar, typing.ParamSpec, typing.TypeVarTuple), write_type_variable))
 OPENERS.update({type: write_class, _ShallowClass: write_shallow, functools.cached_property: write_cached_property})
 CHOOSERS.append(_choose)

@@ -241,12 +241,23 @@ def write_arrow(w: Walker, obj: Any) -> Parts:
     sink = _Sink()
     with pa.PythonFile(sink, mode="w") as file, pa.ipc.new_stream(file, table.schema) as writer:
         for start in range(0, table.num_rows, _ROWS_AT_ONCE):
-            part = table.slice(start, _ROWS_AT_ONCE).combine_chunks()
-            writer.write_table(part)
+            writer.write_table(_packed(table.slice(start, _ROWS_AT_ONCE)))
     w.buffer_bytes += sink.size
     kind = "Array" if kind not in ("Table", "RecordBatch", "ChunkedArray") else kind
     w.out += b"ar" + text(kind) + length(table.num_rows) + sink.hasher.digest()
     return None
+
+
+def _packed(table: Any) -> Any:
+    """Return a table whose memory holds its rows and nothing else: a slice drags its neighbours along."""
+    import pyarrow as pa
+
+    columns = []
+    for column in table.columns:
+        chunks = column.chunks or [pa.array([], column.type)]
+        # Arrow copies only what has two parts.
+        columns.append(pa.concat_arrays([*pa.chunked_array(chunks).unify_dictionaries().chunks, chunks[0].slice(0, 0)]))
+    return pa.Table.from_arrays(columns, schema=table.schema)
 
 
 def write_arrow_type(w: Walker, obj: Any) -> Parts:

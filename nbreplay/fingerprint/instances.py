@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from nbreplay.fingerprint import packages
-from nbreplay.fingerprint.classes import cached_names, write_type_of
+from nbreplay.fingerprint.classes import cached_names, slots_of, write_type_of
 from nbreplay.fingerprint.containers import mapping, members
 from nbreplay.fingerprint.leaves import LEAVES, length, text
 from nbreplay.fingerprint.walk import CHOOSERS, OPENERS, Opener, Parts, Walker
@@ -27,7 +27,8 @@ _MISSING = object()
 class Shape(NamedTuple):
     """What is known of a class of instances."""
 
-    slots: tuple[tuple[str, Any], ...]  # names and descriptors, bases first
+    slots: tuple[tuple[str, Any], ...]  # names and descriptors
+    declared: tuple[str, ...]  # names in ``__slots__``; a copy of the class may keep them in its instances' dicts
     has_dict: bool
     dropped: frozenset[str]
     hidden: bool  # it holds something that neither __dict__ nor slots show
@@ -38,11 +39,13 @@ class Shape(NamedTuple):
 def shape_of(cls: type) -> Shape:
     """Return how instances of *cls* hold their state (the rule by which ``copyreg`` finds hidden state)."""
     slots: dict[str, Any] = {}
+    declared: set[str] = set()
     for base in reversed(cls.__mro__):
         if "__slots__" in base.__dict__:
             for name, value in base.__dict__.items():
                 if type(value) is types.MemberDescriptorType and value.__objclass__ is base:
                     slots[f"{base.__name__}.{name}"] = value
+            declared |= {_mangled(base, name) for name in slots_of(base.__dict__)}
     expected = object.__basicsize__ + 8 * len(slots)
     has_dict = cls.__dictoffset__ != 0
     if has_dict and not cls.__flags__ & _MANAGED_DICT:
@@ -57,12 +60,18 @@ def shape_of(cls: type) -> Shape:
     )
     return Shape(
         tuple(sorted(slots.items())),
+        tuple(sorted(declared - {"__dict__", "__weakref__"})),
         has_dict,
         cached_names(cls),
         cls.__basicsize__ > expected or cls.__itemsize__ != 0,
         reduces,
         cls.__getstate__ is not plain.__getstate__,
     )
+
+
+def _mangled(cls: type, name: str) -> str:
+    private = name.startswith("__") and not name.endswith("__")
+    return f"_{cls.__name__.lstrip('_')}{name}" if private else name
 
 
 def state_dict(obj: Any) -> dict[Any, Any] | None:
@@ -99,7 +108,7 @@ def _plain(shape: Shape) -> Opener:
             w.objects[id(obj)] = obj
         w.out += b"o"
         cls = write_type_of(w, type(obj))
-        if cls or shape.slots:
+        if cls or shape.slots or shape.declared:
             return _state(w, obj, shape, cls)
         # The common case: a type that was met before, a dict.
         return _dict_state(w, obj, shape)
@@ -124,6 +133,18 @@ def _dict_state(w: Walker, obj: Any, shape: Shape) -> Parts:
 
 def _state(w: Walker, obj: Any, shape: Shape, cls: tuple[Any, ...]) -> Iterator[Any]:
     yield from cls
+    if not w.exact and shape.declared:
+        state = state_dict(obj)
+        values = {} if state is None else {k: v for k, v in state.items() if k not in shape.dropped}
+        for name in shape.declared:
+            values.pop(name, None)
+            value = _slot_value(obj, name)
+            if value is not _MISSING:
+                w.out += b"=" + text(name)
+                yield value
+        w.out += b"."
+        yield from mapping(w, values) or ()
+        return
     for name, slot in shape.slots:
         try:
             value = slot.__get__(obj, type(obj))
@@ -135,6 +156,18 @@ def _state(w: Walker, obj: Any, shape: Shape, cls: tuple[Any, ...]) -> Iterator[
     rest = _dict_state(w, obj, shape)
     if rest is not None:
         yield from rest
+
+
+def _slot_value(obj: Any, name: str) -> Any:
+    """Return what a slot holds, or the entry of the dict that a copy has instead of slots."""
+    for base in type(obj).__mro__:
+        found = base.__dict__.get(name)
+        if type(found) is types.MemberDescriptorType:
+            try:
+                return found.__get__(obj, type(obj))
+            except AttributeError:
+                return _MISSING
+    return (state_dict(obj) or {}).get(name, _MISSING)
 
 
 # ---------------------------------------------------------------- by what pickle would take

@@ -277,7 +277,7 @@ PATH_METHODS = FILE_METHODS | frozenset(
 def by_name(module: str, qualname: str) -> Refusal | None:
     """Return why the library object ``module.qualname`` is refused, None if it is not."""
     found = BY_PATH.get(f"{module}:{qualname}")
-    if found is None:
+    if found is None and module != "__main__":
         found = of_module(module)
     if found is None:
         return None
