@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 from nbreplay.config import store_beside
@@ -29,13 +31,15 @@ def unpack(archive: Archive, folder: Path) -> tuple[Path, Path]:
     try:
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
-        for path, (size, _) in manifest.files.items():
+        for path in manifest.files:
             inside = path.removeprefix(f"{STORE}/")
-            _copy(archive, path, temporary / (path if inside == path else f"{store.name}/{inside}"), size)
+            _copy(archive, path, temporary / (path if inside == path else f"{store.name}/{inside}"))
         if folder.exists():
             folder.rmdir()  # empty, as was seen above; if it is not any more, this fails and nothing is lost
         temporary.chmod(0o755)
         temporary.rename(folder)
+    except zipfile.BadZipFile as e:
+        raise PackDamaged(f"{archive.path} changed while it was unpacked ({e}); try again") from e
     except OSError as e:
         raise PackDamaged(f"{folder} cannot be written ({e.strerror or e}); name another folder") from e
     finally:
@@ -53,15 +57,15 @@ def accept(store: Path) -> int:
         with_mac.close()
 
 
-def _copy(archive: Archive, path: str, target: Path, size: int) -> None:
+def _copy(archive: Archive, path: str, target: Path) -> None:
+    """Write one file, and look again that it is what the manifest says: what was read before may have changed."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    left = size
+    size, digest = archive.manifest.files[path]
+    hasher = hashlib.blake2b(digest_size=32)
     with archive.stream(path) as stream, target.open("xb") as out:
         target.chmod(0o600)
-        while data := stream.read(READ_BYTES):
-            left -= len(data)
-            if left < 0:
-                break
+        while (data := stream.read(READ_BYTES)) and out.tell() + len(data) <= size:
+            hasher.update(data)
             out.write(data)
-    if left:
+    if data or hasher.hexdigest() != digest:
         raise PackDamaged(f"{archive.path} changed while it was unpacked; try again")
