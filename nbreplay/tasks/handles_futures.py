@@ -21,7 +21,8 @@ logger = logging.getLogger(__name__)
 VALUE_BYTES = 64 << 20
 """A result that has no fingerprint (scattered, nondeterministic) is kept with the future up to this size."""
 
-VALUE_TIMEOUT_S = 5.0
+_FROM = "_nbreplay_from"
+"""On a restored future: the (P, C) that it had, since its task now is one that loads."""
 
 _lock = threading.RLock()
 
@@ -38,10 +39,10 @@ class FutureKind:
     def token(self, obj: Any) -> bytes:
         """The task's fingerprint and, once it is known, the result's digest; the key where there is no better name."""
         state = "error" if obj.status in ("error", "cancelled", "lost") else ""
-        provenance = fingerprint_of(obj.key)
+        provenance, content = identity(obj)
         if provenance is None:
             return combine("dask future by key", str(obj.key), state).encode()
-        return combine("dask future", provenance, _content(provenance) or "", state).encode()
+        return combine("dask future", provenance, content or "", state).encode()
 
     def recipe(self, obj: Any) -> dict[str, Any]:
         return future_recipe(obj)
@@ -67,6 +68,15 @@ def fingerprint_of(key: Any) -> Fingerprint | None:
     except Exception:
         logger.debug("no fingerprint of %r", key, exc_info=True)
         return None
+
+
+def identity(future: Any) -> tuple[Fingerprint | None, Digest | None]:
+    """Return P of the future's task and C of its result, as far as they are known."""
+    known = future.__dict__.get(_FROM)
+    if known is not None:
+        return known[0], known[1]
+    provenance = fingerprint_of(future.key)
+    return provenance, None if provenance is None else _content(provenance)
 
 
 def _records(provenance: Fingerprint) -> list[TaskRun]:
@@ -115,9 +125,9 @@ def future_recipe(future: Any) -> dict[str, Any]:
         return recipe | {"exception": future._state.exception}
     if future.status in ("cancelled", "lost"):
         return recipe
-    provenance = fingerprint_of(future.key)
+    provenance, content = identity(future)
     if provenance is not None and (future.status == "pending" or _records(provenance)):
-        return recipe | {"provenance": provenance, "content": _content(provenance)}
+        return recipe | {"provenance": provenance, "content": content}
     if future.status == "finished":
         if provenance is not None:
             return recipe | {"provenance": provenance, "content": None} | _value(future, client, needed=False)
@@ -156,7 +166,9 @@ def remake_future(recipe: dict[str, Any]) -> Any:
             cache = _cache()
             graph = cache.load_graph(run, key) if cache is not None else None
             if graph is not None:
-                return _submit(client, *graph)
+                future = _submit(client, *graph)
+                future.__dict__[_FROM] = (recipe["provenance"], run.result_digest)
+                return future
         if "value" in recipe:
             from dask._task_spec import DataNode
 

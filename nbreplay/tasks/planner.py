@@ -199,7 +199,7 @@ def _look_up(
         for key in frontier:
             found[key] = []
             one = prints[key]
-            if one.provenance is not None:
+            if one.provenance is not None and one.shape is not None and one.shape.kind == "task":
                 asked.append((key, one.provenance))
                 if one.paths:
                     asked.append((key, placed(one.provenance, root)))
@@ -233,30 +233,30 @@ def _validate(
 ) -> None:
     """Fill *runs*: of each looked-up task the newest record that holds now, ancestors first."""
     overlay: dict[str, FileState] = {}
+    lineages: dict[Key, str | None] = {}
     for key in order:
         shape = made.prints[key].shape
         above: list[str | None] = []
         for dep in shape.deps if shape is not None else ():
-            if dep in made.runs:
-                above.append(made.runs[dep].lineage)
+            if dep in lineages:
+                above.append(lineages[dep])
             elif dep in made.prints:
                 above.append("" if _plain_data(made.prints[dep]) else None)
             else:
                 outside = known.get(dep)
                 above.append(outside.lineage if outside is not None else None)
+        if shape is not None and shape.kind == "alias":
+            lineages[key] = above[0]
         for run in found[key]:
             if run.lineage:
                 if any(mark is None for mark in above):
                     continue
-                if shape is not None and shape.kind == "alias":
-                    expected = above[0]
-                else:
-                    expected = lineage(run.files_read, [mark or "" for mark in above])
-                if run.lineage != expected:
+                if run.lineage != lineage(run.files_read, [mark or "" for mark in above]):
                     continue
             if run.files_read and not holds(run.files_read, overlay):
                 continue
             made.runs[key] = run
+            lineages[key] = run.lineage
             overlay.update(run.files_written)
             break
 

@@ -55,6 +55,7 @@ class TaskCachePlugin(SchedulerPlugin):
         self.entries: dict[Key, Entry] = {}
         self.in_flight: dict[str, Key] = {}
         self.errors = 0
+        self.log: list[object] = []
         self.quiet = Quiet()
         self.finishing = Finishing(self)
         self.planning = Planning(self)

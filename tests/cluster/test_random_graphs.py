@@ -127,6 +127,13 @@ class Rig:
     def check(self, futures, expected):
         for key, future in futures.items():
             want = expected[int(key.rsplit("-", 1)[1])]
+            from distributed import wait
+
+            wait([future], timeout=30)
+            if future.status == "cancelled":
+                print("CANCELLED", key, self.scheduler.story(key), list(self.scheduler.plugins["nbreplay"].log)[-60:])
+                for t in list(self.scheduler.transition_log)[-150:]:
+                    print("   LOG", t)
             if want is None:
                 assert isinstance(future.exception(timeout=30), Bang), future
             else:
