@@ -187,6 +187,8 @@ def _subclass(original: type, row: Row) -> Any:
             def __init__(self, *args: Any, **kwargs: Any) -> None:
                 if audit.active:
                     audit.tell(_called, (row, args, kwargs))
+                if original.__init__ is object.__init__:  # type: ignore[misc]
+                    return  # a type of Cython's, whose arguments went to its constructor in C
                 super().__init__(*args, **kwargs)
 
     except TypeError:  # a metaclass of its own, or no base class
