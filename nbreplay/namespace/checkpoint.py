@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbreplay.digest import Digest, combine
-from nbreplay.fingerprint import packages
+from nbreplay.fingerprint.packages import version_of
 from nbreplay.fingerprint.walk import Mode, WalkStopped, walk
 from nbreplay.namespace import handles
 from nbreplay.namespace.ambient import INITIAL, RNG
@@ -180,9 +180,7 @@ class Capturing:
         for node, before in self.looked.items():
             known = live.known[node]
             state = live.state(node)
-            if state is None or state.digest != known.digest or before is None or before.ids != known.ids:
-                suspects.add(node)
-            elif before.spans != known.spans or before.kept_ids is None:
+            if state is None or state.digest != known.digest or before is None or before.ids != known.ids or before.spans != known.spans or before.kept_ids is None:
                 suspects.add(node)
         for members in live.groups:
             if not suspects.isdisjoint(members):
@@ -377,6 +375,11 @@ class Capturing:
         if not live.definitions and not live.session.objects:
             return set()
         needs = {pending.uid: pending.dumped.needs for pending in capture.units}
+        beside: dict[str, set[str]] = {}
+        """Definitions by the unit that holds them together with names."""
+        for node in {*live.definitions, *filter(is_definition, capture.states)}:
+            state = capture.states.get(node) or live.definitions[node]
+            beside.setdefault(state.unit or "", set()).add(node)
         used: set[str] = set()
         front = {node for node in (*live.states, *capture.states) if is_name(node)}
         while front:
@@ -388,7 +391,7 @@ class Capturing:
                 state = capture.states.get(node) or live.state(node)
                 if state is not None and state.unit is not None:
                     unit = live.units.get(state.unit)
-                    after |= needs.get(state.unit, set())
+                    after |= needs.get(state.unit, set()) | beside.get(state.unit, set())
                     after.update(unit.needs if unit is not None else ())
             used |= front
             front = after - used
@@ -419,12 +422,6 @@ class Capturing:
         capture.unseeded = tuple(
             key for key in capture.ambient if key.startswith(RNG) and before.get(key) == INITIAL and not seeds
         )
-
-
-def version_of(module: str) -> str:
-    """Return the version of the distribution that *module* belongs to, "" if it is nobody's."""
-    where = packages.installed(module.partition(".")[0])
-    return where.version if where is not None else ""
 
 
 def summary(value: Any) -> str:
@@ -479,11 +476,10 @@ def _units(live: Live, capture: Capture, put: Callable[..., BlobRef]) -> Iterato
     for pending in capture.units:
         dumped = pending.dumped
         value: ValueRef = write_unit(dumped, put, content=pending.content, previous=live.memory.get, wrote=wrote)
-        tops = sorted({module.partition(".")[0] for module in dumped.modules})
         yield Unit(
             uid=pending.uid,
             value=value,
             names=pending.nodes,
             needs=tuple(sorted(dumped.needs)),
-            modules=tuple((top, version_of(top)) for top in tops if not top.startswith("nbreplay")),
+            modules=tuple((name, version_of(name)) for name in sorted(dumped.modules) if name != "builtins"),
         )

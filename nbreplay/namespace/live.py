@@ -9,6 +9,7 @@ import weakref
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from sys import getrefcount
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 from typing import Any
 
@@ -91,6 +92,8 @@ class Live:
     pending_ambient: dict[str, ValueRef | None] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)
     pending_modules: dict[str, str] = field(default_factory=dict)
+    translated: dict[str, tuple[Digest, Digest]] = field(default_factory=dict)
+    """Digest that a value had when it was just loaded, and the recorded one: libraries rebuild caches, reorder attributes."""
     memory: dict[tuple[int, int], tuple[BufferRef, bytes]] = field(default_factory=dict)
 
     @classmethod
@@ -218,6 +221,7 @@ class Live:
     def forget(self, node: str) -> None:
         """Forget what was seen of *node*."""
         self.known.pop(node, None)
+        self.translated.pop(node, None)
         self.partition.drop(node)
 
     # ------------------------------------------------------------ looking
@@ -229,10 +233,14 @@ class Live:
         linked, lineages = self._definitions(found)
         hidden, weak = hidden_state(found.objects.values())
         linked += weak
+        digest = combine("hidden", found.digest, hidden) if hidden else found.digest
+        loaded = self.translated.get(node)
+        if loaded is not None and loaded[0] == digest:
+            digest = loaded[1]
         known = Known(
             value=value,
-            digest=combine("hidden", found.digest, hidden) if hidden else found.digest,
-            ids=(*found.objects, *linked),
+            digest=digest,
+            ids=(*shareable(found.objects), *linked),
             spans=tuple(found.spans),
             held=found.objects,
             definitions=lineages,
@@ -319,6 +327,20 @@ class Live:
 
 
 # ---------------------------------------------------------------- what a walk does not show
+
+
+def shareable(objects: dict[int, object]) -> list[int]:
+    """Return the ids of those of *objects* that somebody else holds, too: a walk makes temporary ones on its way."""
+    return [ident for ident, count in _reference_counts(objects) if count > _ALONE]
+
+
+def _reference_counts(objects: dict[int, object]) -> list[tuple[int, int]]:
+    return [(ident, getrefcount(each)) for ident, each in objects.items()]
+
+
+_ALONE = _reference_counts({0: object()})[0][1]
+"""References to an object that only the dict of a walk holds, as counted here."""
+
 
 _HIDDEN: dict[type, Callable[[Any], object]] = {
     threading.Event: lambda value: value.is_set(),

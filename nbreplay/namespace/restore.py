@@ -11,7 +11,7 @@ from nbreplay.errors import StoreError
 from nbreplay.namespace.ambient import INITIAL, RNG
 from nbreplay.namespace.live import RELEASED, Live
 from nbreplay.namespace.manifest import Manifest, is_definition, is_name, merge_groups
-from nbreplay.records import BlobRef, Group, NameState, ValueRef, Writes
+from nbreplay.records import BlobRef, Group, NameState, Unit, ValueRef, Writes
 from nbreplay.serialize import codecs
 from nbreplay.serialize.gate import Trust
 from nbreplay.serialize.standin import StandIn
@@ -241,16 +241,36 @@ class Restorer:
             values = load_unit(unit.value, self.get, live.session, trust=self.trust)
         except RecursionError as e:
             return f"it is nested too deeply: {e}"
-        except Exception as e:  # unpickling runs code of libraries and of the user's classes  # noqa: BLE001
+        except Exception as e:  # unpickling runs code of libraries and of the user's classes
             logger.debug("unit %s could not be loaded", uid, exc_info=True)
             return f"{type(e).__name__}: {e}"
         finally:
             self._loading[uid] -= 1
+        bound = {}
         for node in [node for node in live.unloaded if (state := live.state(node)) is not None and state.unit == uid]:
             key = live.keys.get(node, node)
             if key in values:
                 live.bind(node, values[key])
+                bound[node] = values[key]
+        if _inexact(unit):
+            self._compare(bound)
         return ""
+
+    def _compare(self, bound: dict[str, object]) -> None:
+        """Note how what was just loaded looks: from there on only a change is a change."""
+        live = self.live
+        for node, value in bound.items():
+            state = live.state(node)
+            live.translated.pop(node, None)
+            try:
+                known = live.look(node, value, None)
+            except Exception:  # walking runs code of the value's class
+                logger.debug("%s cannot be looked at", node, exc_info=True)
+                continue
+            if state is not None and known.digest != state.digest and not known.opaque:
+                live.translated[node] = (known.digest, state.digest)
+                known.digest = state.digest
+            known.kept_ids = known.ids
 
     def _is_loading(self, lineage: str) -> bool:
         state = self.live.state(lineage)
@@ -274,6 +294,21 @@ class Restorer:
             if known is not None:
                 known.value = RELEASED
                 known.held = None
+
+
+_EXACT = frozenset(
+    {"builtins", "datetime", "decimal", "fractions", "functools", "numpy", "pathlib", "re", "types", "typing", "uuid"}
+    | {"collections", "dataclasses", "enum", "itertools", "math", "operator", "random", "string", "zoneinfo", "pandas"}
+)
+"""Tops of modules whose objects come back with the digest that they had."""
+
+
+def _inexact(unit: Unit) -> bool:
+    """Whether what *unit* holds may look otherwise when it is loaded, and must be looked at then."""
+    names = [name for name, _ in unit.modules]
+    if len(unit.names) > 1 and any(name.partition(".")[0] == "pandas" for name in names):
+        return True  # frames that share memory under copy-on-write come back apart
+    return any(name.partition(".")[0] not in _EXACT or name.startswith("numpy.ma") for name in names)
 
 
 def _equal(now: NameState | None, then: NameState) -> bool:

@@ -286,7 +286,7 @@ class Tracker:
                 used.add(value.__name__.partition(".")[0])
             elif value is None and name in live.unloaded:
                 unit = live.units.get(live.states[name].unit or "")
-                used.update(module for module, _ in (unit.modules if unit is not None else ()))
+                used.update(module.partition(".")[0] for module, _ in (unit.modules if unit is not None else ()))
             elif callable(value) and not isinstance(value, StandIn):
                 module = getattr(value, "__module__", None)
                 if isinstance(module, str) and module != "__main__":
@@ -297,6 +297,7 @@ class Tracker:
         found = set()
         for name, state in live.states.items():
             unit = live.units.get(state.unit or "")
-            if unit is not None and state.type_name != "module" and any(module in used for module, _ in unit.modules):
-                found.add(name)
+            if unit is not None and state.type_name != "module":
+                if any(module.partition(".")[0] in used for module, _ in unit.modules):
+                    found.add(name)
         return found

@@ -16,7 +16,7 @@ from typing import Any
 import cloudpickle.cloudpickle as by_value  # its parts know what of a class's dict the interpreter makes itself
 
 from nbreplay.serialize.functions import Reduced, importable
-from nbreplay.serialize.session import Session, current
+from nbreplay.serialize.session import current
 
 _BUILTIN_NAMES = {
     type(None): "NoneType",

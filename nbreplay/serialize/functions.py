@@ -105,9 +105,11 @@ def _globals_name(function: FunctionType, session: Session) -> str:
     """Return "home", the module whose globals *function* has, or "" for a dict of its own."""
     if function.__globals__ is session.home:
         return "home"
-    module = sys.modules.get(function.__module__ or "")
-    if module is not None and module.__name__ != "__main__" and vars(module) is function.__globals__:
-        return f"module {module.__name__}"
+    # Its own __module__ may be another one: functools.wraps copies it.
+    name = function.__globals__.get("__name__")
+    module = sys.modules.get(name) if isinstance(name, str) else None
+    if module is not None and name != "__main__" and vars(module) is function.__globals__:
+        return f"module {name}"
     return ""
 
 

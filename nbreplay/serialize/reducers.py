@@ -200,6 +200,7 @@ def _typevar(variable: Any) -> Reduced:
             variable.__bound__,
             variable.__covariant__,
             variable.__contravariant__,
+            variable.__module__,
         ),
     )
 
@@ -288,9 +289,11 @@ def load_code(data: bytes) -> Any:
     return functions.marshal.loads(data)
 
 
-def make_typevar(name: str, constraints: Any, bound: Any, covariant: bool, contravariant: bool) -> Any:
-    variable: Any = typing.TypeVar
-    return variable(name, *constraints, bound=bound, covariant=covariant, contravariant=contravariant)
+def make_typevar(name: str, constraints: Any, bound: Any, covariant: bool, contravariant: bool, module: str) -> Any:
+    kind: Any = typing.TypeVar
+    variable = kind(name, *constraints, bound=bound, covariant=covariant, contravariant=contravariant)
+    variable.__module__ = module
+    return variable
 
 
 def make_lru_cache(function: Any, maxsize: int | None, typed: bool, state: dict[str, Any]) -> Any:

@@ -124,7 +124,7 @@ def dump_unit(
         except RecursionError:
             if way is _plainly:
                 ways.insert(0, _deep)
-        except Exception:  # noqa: BLE001  # pickling runs the user's code; the next way may do
+        except Exception:  # pickling runs the user's code; the next way may do
             logger.debug("%s did not do", way.__name__, exc_info=True)
         if poll is not None:
             poll()
