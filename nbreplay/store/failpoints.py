@@ -62,3 +62,9 @@ def reach(name: str) -> None:
 def is_armed(name: str) -> bool:
     """Return whether a test waits at *name*; for places that have to be prepared."""
     return _state is not None and _state.name == name
+
+
+def arm(text: str) -> None:
+    """Wait for *text*, as the variable would have it; for tests that fork. Empty: for nothing."""
+    global _state
+    _state = _Armed(text) if text else None

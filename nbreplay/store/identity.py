@@ -32,15 +32,12 @@ def read_identity(path: Path) -> str | None:
     if not path.is_dir():
         raise StoreForeign(f"{path} is not a folder")
     try:
-        facts = json.loads((path / NAME).read_bytes())
-        version, identity = int(facts["format"]), str(facts["id"])
-        if len(bytes.fromhex(identity)) != 16:
-            raise ValueError("not an identity")
+        version, identity = _parse(path)
     except FileNotFoundError:
         if is_empty(path) or looks_like_one(path):
             return None
         raise StoreForeign(f"{path} is not a store, and not empty; name another folder") from None
-    except (ValueError, KeyError, TypeError) as e:
+    except ValueError as e:
         if looks_like_one(path):
             return None
         raise StoreForeign(f"{path / NAME} is not the description of a store ({e})") from e
@@ -53,7 +50,10 @@ def read_identity(path: Path) -> str | None:
 
 def is_empty(path: Path) -> bool:
     """Return whether nothing is in *path*, or only what a process left that died while it made a store there."""
-    return all(entry.name.startswith(TEMPORARY) for entry in path.iterdir())
+    return all(
+        entry.name.startswith(TEMPORARY) or (entry.name in FOLDERS and entry.is_dir() and not any(entry.iterdir()))
+        for entry in path.iterdir()
+    )
 
 
 def looks_like_one(path: Path) -> bool:
@@ -79,19 +79,25 @@ def make_store(path: Path, disk: Disk, made_by: str) -> str:
     try:
         with contextlib.suppress(OSError):  # somebody else's is there, or there are no hard links here
             os.link(temporary, path / NAME)
-        if read_identity_or_none(path) is None:
+        try:
+            _parse(path)
+        except (OSError, ValueError):
             disk.rename(temporary, path / NAME)
     finally:
         with contextlib.suppress(OSError):
             disk.remove(temporary)
     disk.sync_folder(path)
     reach("store.described")
-    return read_identity_or_none(path) or str(facts["id"])
+    return _parse(path)[1]
 
 
-def read_identity_or_none(path: Path) -> str | None:
-    """Return the identity in *path* if there is a description that can be read."""
+def _parse(path: Path) -> tuple[int, str]:
+    """Return format and identity; OSError if there is no description, ValueError if it is none."""
     try:
-        return str(json.loads((path / NAME).read_bytes())["id"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+        facts = json.loads((path / NAME).read_bytes())
+        version, identity = int(facts["format"]), bytes.fromhex(facts["id"])
+    except (KeyError, TypeError, RecursionError) as e:
+        raise ValueError(f"no {e}") from e
+    if len(identity) != 16:
+        raise ValueError("no identity")
+    return version, identity.hex()

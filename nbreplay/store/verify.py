@@ -32,6 +32,9 @@ class Problem:
     what: str
     severity: Literal["damaged", "note"] = "damaged"
 
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
 
 def verify_store(path: Path) -> list[Problem]:
     """Return the problems of the store in *path*."""

@@ -30,7 +30,8 @@ def test_a_code_holds_for_its_parts_joined_and_for_nothing_else():
 
 def test_processes_that_start_at_once_get_the_same_key(tmp_path):
     path = tmp_path / "key"
-    code = f"from nbreplay.store.mac import user_key; from pathlib import Path; print(user_key(Path({str(path)!r})).code(b'x').hex())"
+    code = "from nbreplay.store.mac import user_key; from pathlib import Path\n"
+    code += f"print(user_key(Path({str(path)!r})).code(b'x').hex())"
     started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
     assert len({process.communicate(timeout=60)[0] for process in started}) == 1
 

@@ -179,7 +179,7 @@ def test_threads_append_and_find_at_once(store):
                 store.append("task", key, [key, b"all"])
                 store.put(b"shared %d" % number)
                 assert bodies(store.find("task", key)) == [key]
-        except BaseException as e:
+        except Exception as e:  # noqa: BLE001 - told to the test
             failed.append(e)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in range(4)]
@@ -369,7 +369,7 @@ def test_verify_is_content_with_a_good_store_and_names_what_is_broken(store, fol
     journal.write_bytes(whole + b"NBRR torn")
     problems = {problem.where.partition(":")[0]: problem for problem in store.verify() if problem.severity == "damaged"}
     assert set(problems) == {f"blobs/{ref.digest[:2]}/{ref.digest}", f"journals/{journal.name}"}
-    assert [p.what for p in store.verify() if p.severity == "note"][0].startswith("9 bytes at the end")
+    assert next(p.what for p in store.verify() if p.severity == "note").startswith("9 bytes at the end")
 
 
 def test_a_journal_that_cannot_grow_is_left_and_another_begun(folder):
