@@ -19,6 +19,7 @@ from nbreplay.share.launch import kernel_environment, kernel_manager
 from nbreplay.share.notebook import code_cells, source_of, tags_of
 
 ALWAYS_TAG = "nbreplay-always"
+KEEP_OUT_TAG = "nbreplay-skip"
 SKIP_TAG = "skip-execution"
 NO_TASKS = {"total": 0, "executed": 0, "hit": 0, "pruned": 0, "refused": 0}
 # Seconds: a kernel that closes a cluster needs a moment, one that hangs must not hold the command for ever.
@@ -137,7 +138,7 @@ class _Run:
             if self.outcome.error is None:
                 await self._settle()
                 for name, expression in self.request.probes.items():
-                    self.outcome.probes[name] = await self._ask(f"print({expression})")
+                    self.outcome.probes[name] = await self._ask(f"print({expression})", history=True)
         finally:
             if self.client.kc is not None:
                 self.client.kc.stop_channels()
@@ -224,12 +225,15 @@ class _Run:
     async def _settle(self) -> None:
         """Learn what became of writes that were still going on when their cell's reply came."""
 
-    async def _ask(self, source: str) -> str:
-        """Return what *source* prints in the kernel; it is no cell of the notebook."""
+    async def _ask(self, source: str, *, history: bool = False) -> str:
+        """Return what *source* prints in the kernel; it is no cell of the notebook, and is not recorded.
+
+        Only requests with *history* have names loaded that were restored: viewers of variables ask without.
+        """
         cell, cells = from_dict({"cell_type": "code", "source": source, "metadata": {}}), self.outcome.notebook.cells
         first, self.reply = cells[0], {}
         try:
-            await self._execute(cell, 0, {}, store_history=False)
+            await self._execute(cell, 0, {"tags": [KEEP_OUT_TAG]}, store_history=history)
         except CellExecutionError as e:
             raise RunFailed(e.evalue) from e
         finally:
