@@ -173,7 +173,7 @@ def write_extension_dtype(w: Walker, dtype: Any) -> Parts:
     if kind == "CategoricalDtype":
         return (*cls, dtype.ordered, dtype.categories)
     if kind == "StringDtype":
-        return (*cls, dtype.storage, "nan" if dtype.na_value != dtype.na_value else "NA")
+        return (*cls, dtype.storage, type(dtype.na_value).__name__)  # NaN or NA, and NA cannot be compared
     return (*cls, str(dtype))
 
 

@@ -222,6 +222,8 @@ BY_MODULE: dict[str, tuple[Kind, str]] = {
             "pyarrow.dataset",
             "pyarrow.fs",
             "pyarrow.json",
+            "fsspec.implementations.local",
+            "fsspec.spec",  # how any of its file systems is made again; those that are elsewhere are refused themselves
         ),
         ("files", "reads or writes files"),
     ),
