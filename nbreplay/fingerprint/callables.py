@@ -107,9 +107,14 @@ def _parts(w: Walker, fn: FunctionType) -> Iterator[Any]:
     cells = fn.__closure__ or ()
     names = fn.__code__.co_freevars
     w.out += length(len(cells))
+    writes = CODES(fn.__code__).cell_writes
     for name, cell in zip(names, cells, strict=True):
         start = len(w.out)
-        yield cell
+        if w.exact or type(_content(cell)) is types.CellType:
+            yield cell
+        else:
+            w.meet_cell(cell, name in writes)
+            yield from _in_place(w, cell)
         w.component("closure", f"{fn.__qualname__}: {name}", start, cell)
     state = {key: value for key, value in fn.__dict__.items() if key not in _NOT_STATE}
     w.out += length(len(state))
@@ -127,6 +132,36 @@ def _own(w: Walker, fn: FunctionType, record: CodeRecord, follow: bool) -> Itera
     yield from _parts(w, fn)
     if sys.version_info < (3, 14):
         yield fn.__annotations__ or None  # from 3.14 on, to ask for them runs code
+
+
+def _content(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
+
+
+def _in_place(w: Walker, cell: types.CellType) -> Iterator[Any]:
+    """Yield what a cell holds. That two functions share it shows only if one of them binds it: see finish_cells."""
+    w.out += b"O"
+    try:
+        content = cell.cell_contents
+    except ValueError:
+        w.out += b"empty"
+    else:
+        yield content
+
+
+def finish_cells(w: Walker) -> Iterator[Any]:
+    """Write which functions share a cell that one of them binds.
+
+    Other cells are written by content: copies that cloudpickle makes of two functions do not share their cells.
+    """
+    first: dict[int, int] = {}
+    for place, cell in enumerate(w.cells):
+        if id(cell) in w.bound_cells:
+            w.out += b"=" + length(place) + length(first.setdefault(id(cell), place))
+    return iter(())
 
 
 def write_cell(w: Walker, cell: types.CellType) -> Parts:
@@ -265,7 +300,7 @@ def finish_asked(w: Walker) -> Iterator[Any]:
             yield w.hold(dict(getattr(obj, "__annotations__", None) or {}))
 
 
-FINISHERS.append(finish_asked)
+FINISHERS.extend((finish_cells, finish_asked))
 OPENERS.update(
     {
         FunctionType: write_function,

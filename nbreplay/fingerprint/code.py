@@ -9,8 +9,7 @@ at each walk: a record depends on the code object alone and is kept.
 part       bytes
 =========  ============================================================================
 header     tag, kind flags, counts and names of the parameters
-stream     pairs of 32-bit numbers: opcode, argument or index into the table
-handlers   one number per instruction: which handler it runs under
+stream     triples of 32-bit numbers: opcode, argument or index into the table, handler that it runs under
 table      constants and names in order of first use, each framed
 nested     code objects in the constants, the same way, in the table
 =========  ============================================================================
@@ -18,7 +17,10 @@ nested     code objects in the constants, the same way, in the table
 Notes
 -----
 Raw bytecode will not do: the compiler writes ``math.floor(x)`` differently when ``import math`` stands in the same
-cell, joins loads on one line but not over two (3.13), and numbers lines of class bodies (3.13).
+cell, joins loads on one line but not over two (3.13), numbers lines of class bodies (3.13), and turns branches round,
+threads jumps and copies short exits according to where lines break. So the stream follows the flow of control, not the
+order of the bytes: from a branch first the way where the condition holds, then the other; short ways to an exit are
+written out each time, all else once and then referred to.
 """
 
 from __future__ import annotations
@@ -43,6 +45,12 @@ _KEPT_FLAGS = 0x1 | 0x2 | 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200
 
 _OPS: dict[str, int] = dis.opmap
 _NONE = 0xFFFFFFFF
+_BLOCK, _SEEN, _SPIN = 0xFFFFFFFE, 0xFFFFFFFD, 0xFFFFFFFC  # stand where an opcode would
+_SHORT_EXIT = 6
+"""Instructions: the compiler copies exits of up to four, one of which may stand for two."""
+_LOAD_FAST, _STORE_FAST = _OPS["LOAD_FAST"], _OPS["STORE_FAST"]
+_DEREF_WRITES = {_OPS["STORE_DEREF"], _OPS["DELETE_DEREF"]}
+_SWAP, _NOP = _OPS["SWAP"], _OPS["NOP"]
 _EXTENDED, _CACHE = _OPS["EXTENDED_ARG"], _OPS["CACHE"]
 
 _DROPPED = {
@@ -107,6 +115,7 @@ class CodeRecord:
     strings: frozenset[str]  # every text constant: it may ask for an attribute by one
     global_names: frozenset[str]
     star_imports: tuple[str, ...] = ()
+    cell_writes: frozenset[str] = frozenset()  # free variables that it may bind
 
 
 @dataclass(slots=True)
@@ -120,6 +129,7 @@ class _Context:
     strings: set[str] = field(default_factory=set)
     stars: dict[str, None] = field(default_factory=dict)
     globals: set[str] = field(default_factory=set)
+    cell_writes: set[str] = field(default_factory=set)
 
     def read(self, name: str, attributes: tuple[str, ...], module: str = "", level: int = 0, bare: bool = False) -> int:
         index = self.reads.setdefault((name, attributes, module, level), len(self.reads))
@@ -128,58 +138,78 @@ class _Context:
         return index
 
 
+_Step = tuple[int, int, Any, int]
+"""One instruction that stays: its kind, its opcode, its argument, further bits of the argument.
+
+The argument is a name, a constant, a slot, the word that a jump leads to, or a number.
+"""
+
+_DROP, _PLAIN, _LOCAL, _CONST, _NAME, _JUMP, _BRANCH, _END, _PAIR, _RETURN, _SMALL = range(11)
+
+_UNCONDITIONAL = {"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD_NO_INTERRUPT"}
+_ENDS = {"RETURN_VALUE", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"}
+_TURNED = {"IF_TRUE": "IF_FALSE", "IF_NOT_NONE": "IF_NONE"}
+
+
 class _Plan(NamedTuple):
     """How one opcode is treated."""
 
-    kind: str  # drop, plain, const, small, name, local, jump, split
+    kind: int
     op: int
     shift: int = 0
     parts: tuple[int, ...] = ()
     sign: int = 1
+    turned: int = 0  # 1: the way of the jump comes first
 
 
-def _plans() -> list[_Plan | None]:
+def _branch(name: str, op: int) -> _Plan:
+    """Return the plan of a conditional jump: one opcode for both directions and both senses."""
+    turned = 0
+    plain = name.replace("_FORWARD", "").replace("_BACKWARD", "")
+    for sense, other in _TURNED.items():
+        if plain == f"POP_JUMP_{sense}":
+            plain, turned = f"POP_JUMP_{other}", 1
+    same = _OPS.get(plain, _OPS.get(plain.replace("JUMP_IF", "JUMP_FORWARD_IF"), op))
+    return _Plan(_BRANCH, same, sign=-1 if "BACKWARD" in name else 1, turned=turned)
+
+
+def _plans() -> list[_Plan]:
     jumps = set(dis.hasjrel) | set(getattr(dis, "hasjump", ()))
     names, consts = set(dis.hasname), set(dis.hasconst)
     local = set(dis.haslocal) | set(dis.hasfree)
-    plans: list[_Plan | None] = [None] * 256
+    plans = [_Plan(_PLAIN, op) for op in range(256)]
     for name, op in _OPS.items():
         if op > 255:
             continue
         same = _OPS.get(_SAME.get(name, name), op)
         if name in _DROPPED:
-            plan = _Plan("drop", op)
+            plan = _Plan(_DROP, op)
         elif name in _SPLIT:
-            plan = _Plan("split", op, parts=tuple(_OPS[part] for part in _SPLIT[name]))
+            plan = _Plan(_PAIR, op, parts=tuple(_OPS[part] for part in _SPLIT[name]))
         elif name == "RETURN_CONST":
-            plan = _Plan("return", _OPS["LOAD_CONST"], parts=(_OPS["RETURN_VALUE"],))
+            plan = _Plan(_RETURN, _OPS["LOAD_CONST"], parts=(_OPS["RETURN_VALUE"],))
         elif name == "LOAD_SMALL_INT":
-            plan = _Plan("small", _OPS["LOAD_CONST"])
+            plan = _Plan(_SMALL, _OPS["LOAD_CONST"])
+        elif name in _UNCONDITIONAL:
+            plan = _Plan(_JUMP, op, sign=-1 if "BACKWARD" in name else 1)
+        elif name in _ENDS:
+            plan = _Plan(_END, op)
         elif op in names:
-            plan = _Plan("name", same, shift=_NAME_SHIFT.get(name, 0))
+            plan = _Plan(_NAME, same, shift=_NAME_SHIFT.get(name, 0))
         elif op in consts:
-            plan = _Plan("const", same)
+            plan = _Plan(_CONST, same)
         elif op in local:
-            plan = _Plan("local", same)
+            plan = _Plan(_LOCAL, same)
         elif op in jumps:
-            plan = _Plan("jump", same, sign=-1 if "BACKWARD" in name else 1)
+            plan = _branch(name, op)
         else:
-            plan = _Plan("plain", same)
+            plan = _Plan(_PLAIN, same)
         plans[op] = plan
     return plans
 
 
 _PLANS = _plans()
 _NAMES_OF = {op: name for name, op in _OPS.items()}
-
-
-class _Step(NamedTuple):
-    """One instruction that stays."""
-
-    kind: str
-    op: int
-    arg: Any  # name, constant, slot, offset of a jump's target, or number
-    low: int = 0
 
 
 def _decode(code: CodeType) -> tuple[list[_Step], list[int]]:
@@ -199,36 +229,42 @@ def _decode(code: CodeType) -> tuple[list[_Step], list[int]]:
         if op == _EXTENDED:
             arg <<= 8
             continue
-        plan = _PLANS[op]
-        if plan is None:
-            steps.append(_Step("plain", op, arg))
-            arg = 0
-            continue
-        kind = plan.kind
-        if kind == "local" or kind == "plain":
-            steps.append(_Step(kind, plan.op, arg))
-        elif kind == "const":
-            steps.append(_Step("const", plan.op, consts[arg]))
-        elif kind == "name":
+        kind, same, shift, parts, sign, turned = _PLANS[op]
+        if kind in (_LOCAL, _PLAIN, _END):
+            steps.append((kind, same, arg, 0))
+        elif kind == _CONST:
+            steps.append((_CONST, same, consts[arg], 0))
+        elif kind == _NAME:
             # The lowest bit asks for a method or pushes a null; the others mean something.
-            low = (arg & ((1 << plan.shift) - 1)) >> 1 if plan.shift else 0
-            steps.append(_Step("name", plan.op, names[arg >> plan.shift], low))
-        elif kind == "jump":
+            low = (arg & ((1 << shift) - 1)) >> 1 if shift else 0
+            steps.append((_NAME, same, names[arg >> shift], low))
+        elif kind in (_JUMP, _BRANCH):
             end = offset + 2
             while end < total and raw[end] == _CACHE:
                 end += 2
-            steps.append(_Step("jump", plan.op, (end + plan.sign * arg * 2) // 2))
-        elif kind == "split":
-            steps.append(_Step("local", plan.parts[0], arg >> 4))
-            steps.append(_Step("local", plan.parts[1], arg & 15))
-        elif kind == "return":
-            steps.append(_Step("const", plan.op, consts[arg]))
-            steps.append(_Step("plain", plan.parts[0], 0))
-        elif kind == "small":
-            steps.append(_Step("const", plan.op, arg))
+            steps.append((kind, same, (end + sign * arg * 2) // 2, turned))
+        elif kind == _PAIR:
+            steps.append((_LOCAL, parts[0], arg >> 4, 0))
+            steps.append((_LOCAL, parts[1], arg & 15, 0))
+        elif kind == _RETURN:
+            steps.append((_CONST, same, consts[arg], 0))
+            steps.append((_END, parts[0], 0, 0))
+        elif kind == _SMALL:
+            steps.append((_CONST, same, arg, 0))
         arg = 0
     place.append(len(steps))
+    if _SWAP in raw:
+        _unswap(steps)
     return steps, place
+
+
+def _unswap(steps: list[_Step]) -> None:
+    """Write ``SWAP 2, STORE a, STORE b`` as ``STORE b, STORE a``, as the compiler does if no line begins between."""
+    for index in range(len(steps) - 2):
+        first, second = steps[index + 1], steps[index + 2]
+        swaps = steps[index][1] == _SWAP and steps[index][2] == 2
+        if swaps and first[1] == second[1] == _STORE_FAST and first[2] != second[2]:
+            steps[index : index + 3] = (_PLAIN, _NOP, 0, 0), second, first
 
 
 def _varints(table: bytes) -> list[int]:
@@ -266,6 +302,46 @@ def pure_constant(value: Any) -> bytes:
     raise TypeError(f"a constant of type {type(value).__name__}")
 
 
+class _Flow:
+    """Where control goes from each instruction, jumps followed."""
+
+    def __init__(self, steps: list[_Step], place: list[int], keep: list[bool]) -> None:
+        self.steps, self.place, self.keep = steps, place, keep
+        self.exits = [_SHORT_EXIT + 1] * (len(steps) + 1)  # instructions until the code ends, if it runs straight there
+        for index in range(len(steps) - 1, -1, -1):
+            kind = steps[index][0]
+            if kind == _END:
+                self.exits[index] = 1
+            elif not keep[index]:
+                self.exits[index] = self.exits[index + 1]
+            elif kind == _JUMP:
+                target = place[steps[index][2]]
+                if target > index:
+                    self.exits[index] = self.exits[target]
+            elif kind != _BRANCH:
+                self.exits[index] = self.exits[index + 1] + 1
+
+    def next(self, index: int) -> int:
+        """Return the instruction at which control arrives by way of *index*; -1 if it turns in a circle of jumps."""
+        for _ in self.steps:
+            if not self.keep[index]:
+                index += 1
+            elif self.steps[index][0] == _JUMP:
+                index = self.place[self.steps[index][2]]
+            else:
+                return index
+        return -1
+
+    def after(self, index: int) -> tuple[int, int | None]:
+        """Return where control goes after an instruction, and the other way of a branch."""
+        kind, _, target, turned = self.steps[index]
+        following = self.next(index + 1)
+        if kind != _BRANCH:
+            return following, None
+        jumped = self.next(self.place[target])
+        return (jumped, following) if turned else (following, jumped)
+
+
 class _Encoder:
     """Writes one code object's canonical form; nested ones share its context."""
 
@@ -277,6 +353,7 @@ class _Encoder:
         self.arguments = (
             code.co_argcount + code.co_kwonlyargcount + bool(code.co_flags & 0x4) + bool(code.co_flags & 0x8)
         )
+        self.first_free = self.slot_of_free(0)
         self.aliases: dict[Any, tuple[str, tuple[str, ...], str, int]] = {}
         self.stored: set[str] = set()
 
@@ -298,56 +375,65 @@ class _Encoder:
         return b"k" + pure_constant(value)
 
     def encode(self) -> bytes:
+        """Return the canonical form of the code object."""
         code = self.code
         steps, place = _decode(code)
-        keep = _without_bookkeeping(steps)
-        under = _handlers(code, place, len(steps))
-        number, renumbered = 0, []
-        for index in range(len(steps)):
-            renumbered.append(number)
-            number += keep[index]
-        renumbered.append(number)
+        flow = _Flow(steps, place, _without_bookkeeping(steps))
+        under = _handlers(code, place, len(steps)) if code.co_exceptiontable else {}
         stream = array("I")
-        handlers: list[int] = []
-        for index, step in enumerate(steps):
-            if not keep[index]:
-                continue
-            kind, op, arg, low = step
-            if kind == "local":
-                value = self.slot(arg)
-                self.follow_local(steps, index, arg)
-            elif kind == "const":
-                value = self.entry(self.constant(arg))
-            elif kind == "name":
-                value = self.name(steps, index)
-            elif kind == "jump":
-                value = renumbered[place[arg]]
+        numbers: dict[int, int] = {}
+        handlers: dict[tuple[int, int], int] = {}
+        pending, opened = [flow.next(0)], 0
+        while True:
+            if pending:
+                index = pending.pop()
+            elif opened < len(handlers):
+                index = list(handlers)[opened][0]
+                opened += 1
             else:
-                value = arg & 0xFFFFFFFF
-            stream.append(op | low << 16)
-            stream.append(value)
-            handler = under.get(index)
-            if handler is None:
-                handlers.append(_NONE)
+                break
+            stream.extend((_BLOCK, opened, 0))
+            while index >= 0:
+                if index in numbers:
+                    stream.extend((_SEEN, numbers[index], 0))
+                    break
+                if flow.exits[index] > _SHORT_EXIT:
+                    numbers[index] = len(numbers)
+                kind, op, arg, low = steps[index]
+                if kind == _LOCAL:
+                    value = self.local(steps, index)
+                elif kind == _CONST:
+                    value = self.entry(self.constant(arg))
+                elif kind == _NAME:
+                    value = self.name(steps, index)
+                elif kind == _BRANCH:
+                    value = low = 0
+                else:
+                    value = arg & 0xFFFFFFFF
+                handler = under.get(index)
+                if handler is None:
+                    stream.extend((op | low << 16, value, _NONE))
+                else:
+                    handler = (flow.next(handler[0]), handler[1])
+                    stream.extend(
+                        (op | low << 16, value, handlers.setdefault(handler, len(handlers)) << 12 | handler[1])
+                    )
+                if kind == _END:
+                    break
+                index, other = flow.after(index)
+                if other is not None:
+                    pending.append(other)
             else:
-                handlers.append(renumbered[handler[0]] << 12 | handler[1] & 0xFFF)
-        return self.joined(stream, handlers if under else [])
+                stream.extend((_SPIN, 0, 0))
+        return self.joined(stream)
 
-    def joined(self, stream: array[int], handlers: list[int]) -> bytes:
+    def joined(self, stream: array[int]) -> bytes:
         code = self.code
-        head = array(
-            "I",
-            (
-                code.co_flags & _KEPT_FLAGS,
-                code.co_argcount,
-                code.co_posonlyargcount,
-                code.co_kwonlyargcount,
-            ),
-        ).tobytes()
+        counts = (code.co_flags & _KEPT_FLAGS, code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount)
         parameters = b"".join(map(text, code.co_varnames[: self.arguments]))
         free = array("I", [self.slot(self.slot_of_free(i)) for i in range(len(code.co_freevars))]).tobytes()
         cells = array("I", sorted(self.slot(i) for i in self.slots_of_cells())).tobytes()
-        parts = [head, parameters, free, cells, stream.tobytes(), array("Q", handlers).tobytes()]
+        parts = [array("I", counts).tobytes(), parameters, free, cells, stream.tobytes()]
         return b"code" + b"".join(map(framed, parts)) + length(len(self.table)) + b"".join(map(framed, self.table))
 
     def slots_of_cells(self) -> list[int]:
@@ -391,26 +477,30 @@ class _Encoder:
         """Note a read of *base* and of the attributes that are taken from it at once; remember what it is stored as."""
         attributes = list(base[1])
         index += 1
-        while index < len(steps) and _NAMES_OF[steps[index].op] in ("LOAD_ATTR", "IMPORT_FROM"):
-            attributes.append(steps[index].arg)
+        while index < len(steps) and _NAMES_OF[steps[index][1]] in ("LOAD_ATTR", "IMPORT_FROM"):
+            attributes.append(steps[index][2])
             index += 1
         bare = False
         if index < len(steps):
             step = steps[index]
-            bare = _NAMES_OF[step.op] == "CALL" and step.arg == 0
-            if _NAMES_OF[step.op] == "STORE_FAST":
-                self.aliases[step.arg] = (base[0], tuple(attributes), base[2], base[3])
+            bare = _NAMES_OF[step[1]] == "CALL" and step[2] == 0
+            if step[1] == _STORE_FAST:
+                self.aliases[step[2]] = (base[0], tuple(attributes), base[2], base[3])
         return self.context.read(base[0], tuple(attributes), base[2], base[3], bare)
 
-    def follow_local(self, steps: list[_Step], index: int, slot: int) -> None:
-        """Note what is read through a local name that stands for something from outside (``import numpy as np``)."""
-        if slot in self.aliases and _NAMES_OF[steps[index].op] == "LOAD_FAST":
+    def local(self, steps: list[_Step], index: int) -> int:
+        """Write an instruction on a local name; note what is read if it stands for something from outside."""
+        _, op, slot, _ = steps[index]
+        if slot in self.aliases and op == _LOAD_FAST:
             self.outside(steps, index, self.aliases[slot])
+        elif op in _DEREF_WRITES and slot >= self.first_free:
+            self.context.cell_writes.add(self.code.co_freevars[slot - self.first_free])
+        return self.slot(slot)
 
     def imported(self, steps: list[_Step], index: int, name: str) -> int:
         """Write an import inside the code; what is taken from the module is a read."""
-        names = steps[index - 1].arg if index else None
-        level = steps[index - 2].arg if index > 1 and type(steps[index - 2].arg) is int else 0
+        names = steps[index - 1][2] if index else None
+        level = steps[index - 2][2] if index > 1 and type(steps[index - 2][2]) is int else 0
         written = self.entry(b"m" + text(name) + length(level))
         self.context.read(name, (IMPORT_ITSELF,), name, level)
         after = index + 1
@@ -418,17 +508,17 @@ class _Encoder:
             if "*" in names:
                 self.context.stars[name] = None
             # IMPORT_FROM a, STORE a, IMPORT_FROM b, STORE b, POP_TOP
-            while after + 1 < len(steps) and _NAMES_OF[steps[after].op] == "IMPORT_FROM":
-                taken = steps[after].arg
+            while after + 1 < len(steps) and _NAMES_OF[steps[after][1]] == "IMPORT_FROM":
+                taken = steps[after][2]
                 self.context.names.add(taken)
                 self.context.read(name, (taken,), name, level)
                 self.bind(steps[after + 1], (name, (taken,), name, level))
                 after += 2
             return written
         whole = name
-        if after < len(steps) and _NAMES_OF[steps[after].op] == "IMPORT_FROM":
+        if after < len(steps) and _NAMES_OF[steps[after][1]] == "IMPORT_FROM":
             # `import a.b as c` is IMPORT_FROM b, SWAP, POP_TOP, STORE c
-            while after < len(steps) and not _NAMES_OF[steps[after].op].startswith("STORE_"):
+            while after < len(steps) and not _NAMES_OF[steps[after][1]].startswith("STORE_"):
                 after += 1
         else:
             whole = name.partition(".")[0]  # `import a.b` binds a
@@ -438,23 +528,23 @@ class _Encoder:
 
     def bind(self, store: _Step, base: tuple[str, tuple[str, ...], str, int]) -> None:
         """Remember that a local name stands for something imported; elsewhere all of it may be used."""
-        if _NAMES_OF[store.op] == "STORE_FAST":
-            self.aliases[store.arg] = base
-        elif _NAMES_OF[store.op].startswith("STORE_"):
+        if _NAMES_OF[store[1]] == "STORE_FAST":
+            self.aliases[store[2]] = base
+        elif _NAMES_OF[store[1]].startswith("STORE_"):
             self.context.read(*base)
 
 
 def _without_bookkeeping(steps: list[_Step]) -> list[bool]:
     """Say which instructions count: not those by which a class body notes its module, lines and docstring."""
-    keep = [True] * len(steps)
+    keep = [step[1] != _NOP for step in steps]
     for index, step in enumerate(steps):
-        if step.kind != "name" or not index or _NAMES_OF[step.op] != "STORE_NAME":
+        if step[0] != _NAME or not index or _NAMES_OF[step[1]] != "STORE_NAME":
             continue
         before = steps[index - 1]
         if (
-            (step.arg in _BOOKKEEPING and before.kind == "const")
-            or (step.arg == "__module__" and before.arg == "__name__")
-            or (step.arg == "__qualname__" and before.kind == "const")
+            (step[2] in _BOOKKEEPING and before[0] == _CONST)
+            or (step[2] == "__module__" and before[2] == "__name__")
+            or (step[2] == "__qualname__" and before[0] == _CONST)
         ):
             keep[index] = keep[index - 1] = False
     return keep
@@ -476,6 +566,7 @@ def analyse(code: CodeType) -> CodeRecord:
         strings=frozenset(context.strings),
         global_names=frozenset(context.globals),
         star_imports=tuple(context.stars),
+        cell_writes=frozenset(context.cell_writes),
     )
 
 

@@ -172,6 +172,8 @@ class Walker:
         self.asks: set[str] = set()  # __doc__, __name__ ...: what code asks functions for
         self.named: list[Any] = []  # functions and classes that could be asked
         self.pardon = False  # what is being written is a generator that the code seeds first
+        self.cells: list[Any] = []  # cells of functions in the order in which they were met, each time
+        self.bound_cells: set[int] = set()  # ids of those that code may bind
         self.in_subwalk = 0
 
     # ------------------------------------------------------------ for openers
@@ -195,6 +197,12 @@ class Walker:
         """Keep a temporary object alive until the walk ends."""
         self.held.append(obj)
         return obj
+
+    def meet_cell(self, cell: Any, bound: bool) -> None:
+        """Note a function's closure cell, and whether the function may bind it."""
+        self.cells.append(cell)
+        if bound:
+            self.bound_cells.add(id(cell))
 
     def refuse(self, kind: Kind, why: str) -> None:
         """Note a reason why there is no fingerprint."""

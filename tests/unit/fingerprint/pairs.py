@@ -253,6 +253,12 @@ differ("closure on itself", SELF + "f = make(1)", SELF + "f = make(2)")
 EMPTY = "def make(k):\n    def f(): return later\n    if k: later = k\n    return f\n"
 differ("empty cell", EMPTY + "f = make(0)", EMPTY + "f = make(1)")
 same("empty cell", EMPTY + "f = make(0)", EMPTY + "f = make(None)")
+SHARE = "def make():\n    n = 0\n    def up():\n        nonlocal n\n        n += 1\n    def get(): return n\n    return up, get\n"
+# A copy that cloudpickle makes shares no cell: it is another thing.
+differ("shared cell", SHARE + "f = make()", SHARE + "f = (make()[0], make()[1])", travels=False)
+same("cell that nobody binds", "def make(n):\n    return (lambda: n), (lambda: n + 1)\nf = make(1)", "def make(n):\n    return (lambda: n), (lambda: n + 1)\nf = (make(1)[0], make(1)[1])")
+same("cell that nobody binds, of a list", "def make(n):\n    return (lambda: n), (lambda: n[0])\nf = make([1])", "def make(n):\n    return (lambda: n), (lambda: n[0])\nl = [1]\nf = (make(l)[0], make(l)[1])")
+differ("list in two closures", "def make(n):\n    return (lambda: n), (lambda: n[0])\nf = make([1])", "def make(n):\n    return (lambda: n), (lambda: n[0])\nf = (make([1])[0], make([1])[1])")
 differ("default", "def f(x=1): return x", "def f(x=2): return x")
 differ("default's type", "def f(x=1): return x", "def f(x=1.0): return x")
 differ("default or none", "def f(x=None): return x", "def f(x): return x")
