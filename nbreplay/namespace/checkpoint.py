@@ -79,9 +79,7 @@ class Capture:
 class Capturing:
     """One capture. The order matters: values, definitions, sharing, units; ambient state is looked at last."""
 
-    def __init__(
-        self, live: Live, touched: Touched, cell: CellNames, boundary: str, stop: Callable[[], bool]
-    ) -> None:
+    def __init__(self, live: Live, touched: Touched, cell: CellNames, boundary: str, stop: Callable[[], bool]) -> None:
         self.live = live
         self.touched = touched
         self.cell = cell
@@ -92,6 +90,8 @@ class Capturing:
         self.values: dict[str, Any] = {}
         self.capture = Capture(boundary=boundary)
         self.problems: list[str] = []
+        self.left: set[str] = set()
+        """Definitions that some value referred to before and does not now."""
         self._number = 0
 
     def run(self) -> Capture:
@@ -129,7 +129,7 @@ class Capturing:
             if known is None or known.value is not value:
                 self._walk(node, value)
             elif everything or node in wanted or is_definition(node) or (node in small and not known.opaque):
-                if not live.same(known, value):
+                if not live.same(node, known, value):
                     self._walk(node, value)
         self._follow_definitions()
 
@@ -163,12 +163,16 @@ class Capturing:
             return
         before = self.live.known.get(node)
         self.looked[node] = before
-        self.live.look(node, value, self.stop)
+        known = self.live.look(node, value, self.stop)
+        if before is not None:
+            self.left |= before.definitions - known.definitions
 
     def _deleted(self) -> set[str]:
         live = self.live
         gone = {node for node in live.states if node not in self.values and node not in live.unloaded}
         for node in gone:
+            known = live.known.get(node)
+            self.left |= known.definitions if known is not None else {node}
             live.forget(node)
         return gone
 
@@ -180,14 +184,19 @@ class Capturing:
         for node, before in self.looked.items():
             known = live.known[node]
             state = live.state(node)
-            if state is None or state.digest != known.digest or before is None or before.ids != known.ids or before.spans != known.spans or before.kept_ids is None:
+            if (
+                state is None
+                or state.digest != known.digest
+                or before is None
+                or before.ids != known.ids
+                or before.spans != known.spans
+                or before.kept_ids is None
+            ):
                 suspects.add(node)
         for members in live.groups:
             if not suspects.isdisjoint(members):
                 suspects.update(name for name in members if name in self.values)
-        groups = {
-            members: digest for members, digest in live.groups.items() if suspects.isdisjoint(members)
-        }
+        groups = {members: digest for members, digest in live.groups.items() if suspects.isdisjoint(members)}
         done: set[str] = set()
         while True:
             todo = [node for node in suspects if node in self.values and node not in done and node in live.known]
@@ -257,7 +266,8 @@ class Capturing:
             if self.stop():
                 raise Stopped
 
-        dumped = dump_unit(values, live.session, inline=inline, poll=poll)
+        chunks = {place: each for node in members for place, each in live.known[node].chunks.items()}
+        dumped = dump_unit(values, live.session, inline=inline, poll=poll, chunks=chunks)
         holes = self._holes(values, inline, dumped, poll)
         kept: str | None = uid if dumped.how != "none" else None
         content = digest or live.known[members[0]].digest
@@ -372,7 +382,7 @@ class Capturing:
     def _unused_definitions(self) -> set[str]:
         """Return the lineages that nothing refers to any more."""
         live, capture = self.live, self.capture
-        if not live.definitions and not live.session.objects:
+        if not self.left:
             return set()
         needs = {pending.uid: pending.dumped.needs for pending in capture.units}
         beside: dict[str, set[str]] = {}

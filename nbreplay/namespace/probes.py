@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import random
 import re
 import sys
 import warnings
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,8 @@ def _process(root: Path) -> list[Probe]:
         Probe(key="cwd", raw=lambda: portable(os.getcwd()), apply=lambda value, _: os.chdir(local(value))),
         Probe(
             key="sys.path",
-            raw=lambda: [portable(path) for path in sys.path],
-            encode=_path_difference,
+            raw=lambda: list(sys.path),
+            encode=lambda raw, initial: _path_difference(raw, initial, portable),
             apply=_put_path(local),
         ),
         Probe(
@@ -56,24 +57,30 @@ def _process(root: Path) -> list[Probe]:
             apply=lambda value, _: sys.setrecursionlimit(value),
             words=frozenset({"setrecursionlimit"}),
         ),
-        Probe(key="warnings", raw=_filters, apply=_put_filters, words=frozenset({"warnings", "filterwarnings"})),
+        Probe(
+            key="warnings",
+            raw=lambda: list(warnings.filters),
+            encode=lambda raw, _: _filters(raw),
+            apply=_put_filters,
+            words=frozenset({"warnings", "filterwarnings"}),
+        ),
     ]
 
 
-def _path_difference(raw: list[str], initial: list[str]) -> dict[str, Any]:
+def _path_difference(raw: list[str], initial: list[str], portable: Callable[[str], str]) -> dict[str, Any]:
     """Paths that a cell put before, after, and took out: the rest belongs to the process."""
     known = set(initial)
     first = next((number for number, path in enumerate(raw) if path in known), len(raw))
     return {
-        "before": raw[:first],
-        "after": [path for path in raw[first:] if path not in known],
-        "without": [path for path in initial if path not in raw],
+        "before": [portable(path) for path in raw[:first]],
+        "after": [portable(path) for path in raw[first:] if path not in known],
+        "without": [portable(path) for path in initial if path not in raw],
     }
 
 
 def _put_path(local: Any) -> Any:
     def put(value: dict[str, Any], initial: list[str]) -> None:
-        without = set(value["without"])
+        without = {local(path) for path in value["without"]}
         middle = [path for path in initial if path not in without]
         sys.path[:] = [local(path) for path in [*value["before"], *middle, *value["after"]]]
 
@@ -104,7 +111,7 @@ def _put_environ(value: dict[str, str | None], initial: dict[str, str]) -> None:
             os.environ[name] = text
 
 
-def _filters() -> list[tuple[Any, ...]]:
+def _filters(filters: list[Any]) -> list[tuple[Any, ...]]:
     return [
         (
             action,
@@ -113,7 +120,7 @@ def _filters() -> list[tuple[Any, ...]]:
             getattr(module, "pattern", module),
             line,
         )
-        for action, message, category, module, line in warnings.filters
+        for action, message, category, module, line in filters
     ]
 
 
@@ -203,13 +210,16 @@ def _put_numpy_print(value: dict[str, Any], _: Any) -> None:
     sys.modules["numpy"].set_printoptions(**value)
 
 
+_split = functools.cache(lambda key: key.split("."))
+
+
 def _pandas() -> dict[str, Any]:
     """Options that are not as pandas registers them."""
     config: Any = sys.modules["pandas._config.config"]
     found = {}
     for key, option in config._registered_options.items():
         at: Any = config._global_config
-        for part in key.split("."):
+        for part in _split(key):
             at = at[part]
         if at != option.defval and not callable(at):
             found[key] = at

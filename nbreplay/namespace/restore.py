@@ -63,7 +63,8 @@ class Restorer:
             live.set_state(node, None)
             live.unloaded.discard(node)
         groups = [
-            Group(names=tuple(sorted(now(name) for name in group.names)), digest=group.digest) for group in writes.groups
+            Group(names=tuple(sorted(now(name) for name in group.names)), digest=group.digest)
+            for group in writes.groups
         ]
         before = tuple(Group(names=names, digest=digest) for names, digest in live.groups.items())
         renamed = Writes(names=states, deleted=writes.deleted, groups=tuple(groups))

@@ -14,7 +14,18 @@ from dataclasses import dataclass, field
 _DYNAMIC_NAMES = frozenset({"exec", "eval", "compile", "globals", "locals", "__import__", "ctypes", "breakpoint"})
 _DYNAMIC_ATTRIBUTES = frozenset(
     {"get_objects", "get_referrers", "get_referents", "_getframe", "_current_frames", "currentframe", "user_ns"}
-    | {"user_global_ns", "user_module", "run_cell", "run_code", "push", "ex", "ev", "f_globals", "f_locals", "__globals__"}
+    | {
+        "user_global_ns",
+        "user_module",
+        "run_cell",
+        "run_code",
+        "push",
+        "ex",
+        "ev",
+        "f_globals",
+        "f_locals",
+        "__globals__",
+    }
 )
 _SHELL_ONLY = frozenset({"push", "ex", "ev", "run_cell", "run_code"})
 """Attributes that mean the shell's only after ``get_ipython()``; on anything else they are somebody's method."""
@@ -289,7 +300,10 @@ class _Reader:
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
         self.visit(node.generators[0].iter)
         names = {
-            part.id for generator in node.generators for part in ast.walk(generator.target) if isinstance(part, ast.Name)
+            part.id
+            for generator in node.generators
+            for part in ast.walk(generator.target)
+            if isinstance(part, ast.Name)
         }
         inner: list[ast.AST] = []
         for number, generator in enumerate(node.generators):

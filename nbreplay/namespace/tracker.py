@@ -179,16 +179,14 @@ class Tracker:
             if len(names.intersection(members)) > 1
         )
         ambient = {key: digest for key, digest in live.ambient.digests().items() if not key.startswith(RNG)}
-        return Reads(
-            names=dict(sorted(digests.items())), groups=groups, ambient=ambient, everything=touched.everything
-        )
+        return Reads(names=dict(sorted(digests.items())), groups=groups, ambient=ambient, everything=touched.everything)
 
     def bring(self, touched: Touched) -> list[str]:
         """Load what the cell can reach; return what could not be brought to life, in words for the user."""
         live = self._live
         names = set(live.states) if touched.everything else set(touched.names)
         problems = self._restorer.bring(names)
-        self._restorer.release(names)
+        self._restorer.release(name for name in names if not live.quick.has(name))
         return problems
 
     def load_all(self) -> list[str]:

@@ -27,7 +27,6 @@ def reduce_single(manager: Any) -> Any:
     return restore_single, (type(manager), block, manager.axes[0])
 
 
-
 def _shared(block: Any) -> bool:
     refs = getattr(block, "refs", None)
     return bool(refs is not None and refs.has_reference())

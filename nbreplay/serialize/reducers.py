@@ -168,9 +168,7 @@ def singletons(module_name: str) -> dict[int, str]:
     names = vars(module)
     known = _singletons.get(module_name)
     if known is None or known[0] != len(names):
-        found = {
-            id(value): name for name, value in list(names.items()) if type(value).__module__ == module_name
-        }
+        found = {id(value): name for name, value in list(names.items()) if type(value).__module__ == module_name}
         known = _singletons[module_name] = (len(names), found)
     return known[1]
 
@@ -178,7 +176,9 @@ def singletons(module_name: str) -> dict[int, str]:
 def type_name(obj: Any) -> str:
     """Return how a user calls the type of *obj*."""
     kind = type(obj)
-    return kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    return (
+        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    )
 
 
 # ---------------------------------------------------------------- single types

@@ -27,8 +27,9 @@ import struct
 import sys
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import msgspec
@@ -37,6 +38,7 @@ from nbreplay.digest import Buffer, Digest, chunk_digests, digest_bytes, digest_
 from nbreplay.errors import BlobDamaged, StoreError
 from nbreplay.records import BlobRef, BufferRef, ValueRef
 from nbreplay.serialize import gate
+from nbreplay.serialize.arrays import Memories, Memory
 from nbreplay.serialize.codecs import get_buffer, put_buffer
 from nbreplay.serialize.reducers import Reducers, persistent_load
 from nbreplay.serialize.session import Loading, Session, loading
@@ -72,6 +74,7 @@ class Held:
     view: memoryview
     digest: Digest
     place: tuple[int, int] | None = None
+    chunks: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -108,8 +111,11 @@ def dump_unit(
     *,
     inline: frozenset[str] = frozenset(),
     poll: Callable[[], None] | None = None,
+    chunks: Mapping[tuple[int, int], bytes] | None = None,
 ) -> DumpedUnit:
     """Return *values* as one stream with its buffers. Nothing is written.
+
+    *chunks* are :func:`~nbreplay.digest.chunk_digests` of memory that was just hashed, by address range.
 
     Raises
     ------
@@ -120,7 +126,10 @@ def dump_unit(
     while ways:
         way = ways.pop(0)
         try:
-            return way(values, session, inline, poll)
+            dumped = way(values, session, inline, poll)
+            for held in dumped.memories:
+                _hash(held, chunks or {})
+            return dumped
         except RecursionError:
             if way is _plainly:
                 ways.insert(0, _deep)
@@ -145,15 +154,12 @@ def _dump(
     dumper = pickler(file, others, session, set(inline), refused, poll)
     dumper.dump(values)
     large = list(dumper.memories.by_place.values())
-    memories = []
-    for memory in large:
-        view = memory.view()
-        memories.append(Held(view, digest_of(view), (memory.address, memory.size_bytes)))
+    memories = [Held(memory.view(), Digest(""), (memory.address, memory.size_bytes)) for memory in large]
     raw = [flat(buffer.raw()) for buffer in others]
     return DumpedUnit(
         stream=file.getvalue(),
         memories=memories,
-        others=[Held(view, digest_of(view)) for view in raw],
+        others=[Held(view, digest_bytes(view)) for view in raw],
         starts=[memory.start for memory in large],
         modules=dumper.modules,
         needs=dumper.needs,
@@ -161,9 +167,46 @@ def _dump(
     )
 
 
-def digest_of(view: memoryview) -> Digest:
-    """Return the digest that a buffer will be kept under."""
-    return digest_bytes(view)
+def _hash(held: Held, chunks: Mapping[tuple[int, int], bytes]) -> None:
+    """Fill in the digest of a memory; what a walk hashed already is not hashed again."""
+    size = len(held.view)
+    known = chunks.get((held.place[0], held.place[0] + size)) if held.place is not None else None
+    held.chunks = known if known is not None else chunk_digests(held.view)
+    held.digest = digest_chunked(held.chunks, size)
+
+
+class Sampler:
+    """Pickles small values again and again, to see whether they changed.
+
+    A sample is the bytes and the ids of the objects in them that can change: equal samples mean equal structure made of
+    the same objects. Unequal ones mean nothing: a value may pickle differently each time.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._file = io.BytesIO()
+        self._others: list[Any] = []
+        self._pickler = _Pickler(self._file, self._others, session, set(), None, None)
+
+    def sample(self, value: Any) -> object | None:
+        """Return what *value* looks like now, None if that cannot be said this way."""
+        pickler, file = self._pickler, self._file
+        file.seek(0)
+        file.truncate()
+        try:
+            pickler.dump(value)
+            if self._others or pickler.memories.by_place:
+                return None
+            ids = [ident for ident, (_, each) in pickler.memo.copy().items() if type(each) not in _NOT_LINKING]
+            return file.getvalue(), ids
+        except Exception:  # noqa: BLE001  # pickling runs the user's code
+            return None
+        finally:
+            pickler.clear_memo()
+            pickler.memories = Memories(pickler.session)
+            self._others.clear()
+
+
+_NOT_LINKING = frozenset({tuple, str, bytes, frozenset, type, FunctionType, BuiltinFunctionType, Memory})
 
 
 def _plainly(
@@ -256,15 +299,10 @@ def write_unit(
         buffers.append(BufferRef(digest=ref.digest, size_bytes=ref.size_bytes, base=ref))
     for held in dumped.memories:
         assert held.place is not None  # memories have one
-        chunks = chunk_digests(held.view)
-        _check(held, digest_chunked(chunks, len(held.view)))
         old_ref, old_chunks = previous(held.place) or (None, None)
-        if old_ref is not None and old_ref.digest == held.digest:
-            buffers.append(old_ref)
-            continue
         buffer = put_buffer(held.view, put, previous=old_ref, previous_chunks=old_chunks)
         _check(held, buffer.digest)
-        wrote(held.place, buffer, chunks)
+        wrote(held.place, buffer, held.chunks or b"")
         buffers.append(buffer)
     for held in dumped.others:
         buffer = put_buffer(held.view, put, previous=None, previous_chunks=None)
