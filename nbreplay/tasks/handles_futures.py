@@ -10,6 +10,7 @@ from nbreplay.digest import Digest, Fingerprint, combine
 from nbreplay.errors import Uncacheable
 from nbreplay.files import unseen
 from nbreplay.tasks.handles_clients import client_recipe, is_open, remake_client
+from nbreplay.tasks.handles_graphs import only_itself
 from nbreplay.tasks.handles_recipes import Remaking, module_loaded
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 VALUE_BYTES = 64 << 20
 """A result that has no fingerprint (scattered, nondeterministic) is kept with the future up to this size."""
+
+SMALL_BYTES = 1 << 20
 
 _FROM = "_nbreplay_from"
 """On a restored future: the (P, C) that it had, since its task now is one that loads."""
@@ -37,12 +40,16 @@ class FutureKind:
         return module is not None and isinstance(obj, module.Future)
 
     def token(self, obj: Any) -> bytes:
-        """The task's fingerprint and, once it is known, the result's digest; the key where there is no better name."""
-        state = "error" if obj.status in ("error", "cancelled", "lost") else ""
-        provenance, content = identity(obj)
-        if provenance is None:
-            return combine("dask future by key", str(obj.key), state).encode()
-        return combine("dask future", provenance, content or "", state).encode()
+        """What it holds, once that is known; until then it equals only itself, since its task may do anything."""
+        if obj.status in ("error", "cancelled", "lost"):
+            exception = obj._state.exception if obj.status == "error" else None
+            return combine("dask future", obj.status, type(exception).__name__, str(exception)).encode()
+        content = identity(obj)[1] if obj.status == "finished" or _FROM in obj.__dict__ else None
+        if content is None and obj.status == "finished":
+            content = _content_of_value(obj)
+        if content is None:
+            return combine("dask future", "itself", only_itself(obj)).encode()
+        return combine("dask future", content).encode()
 
     def recipe(self, obj: Any) -> dict[str, Any]:
         return future_recipe(obj)
@@ -60,23 +67,40 @@ def _cache() -> KernelCache | None:
     return tasks.current()
 
 
-def fingerprint_of(key: Any) -> Fingerprint | None:
-    """Return P of the task that the future *key* stands for, None if it has none."""
-    cache = _cache()
-    try:
-        return cache.fingerprint_of(key) if cache is not None else None
-    except Exception:
-        logger.debug("no fingerprint of %r", key, exc_info=True)
-        return None
-
-
 def identity(future: Any) -> tuple[Fingerprint | None, Digest | None]:
-    """Return P of the future's task and C of its result, as far as they are known."""
+    """Return P of the future's task and C of its result, as far as they are known without looking at it."""
     known = future.__dict__.get(_FROM)
     if known is not None:
         return known[0], known[1]
-    provenance = fingerprint_of(future.key)
-    return provenance, None if provenance is None else _content(provenance)
+    cache, client = _cache(), future.client
+    if cache is None or client is None:
+        return None, None
+    try:
+        plugin = module_loaded("nbreplay.tasks.scheduler_plugin")
+        here = plugin.TaskCachePlugin.here if plugin is not None else {}
+        scheduler = here.get(client._scheduler_identity.get("id", ""))
+        if scheduler is not None:  # in this process: no need to ask by message
+            entry = scheduler.entries.get(future.key)
+            refused = entry is None or bool(entry.refused)
+            return (None if refused else entry.provenance), None if entry is None else entry.digest
+        return cache.fingerprint_of(future.key), None
+    except Exception:
+        logger.debug("no fingerprint of %r", future.key, exc_info=True)
+        return None, None
+
+
+def _content_of_value(future: Any) -> Digest | None:
+    """Return C of a finished future that nobody has a record of, by looking at its result."""
+    from nbreplay.fingerprint.walk import Mode, walk
+
+    found = _value(future, future.client, limit_bytes=VALUE_BYTES)
+    if "value" not in found:
+        return None
+    seen = walk(found["value"], mode=Mode.VALUE)
+    if seen.refusals:
+        return None
+    future.__dict__[_FROM] = (identity(future)[0], seen.digest)
+    return seen.digest
 
 
 def _records(provenance: Fingerprint) -> list[TaskRun]:
@@ -88,12 +112,6 @@ def _records(provenance: Fingerprint) -> list[TaskRun]:
 
     found = cache.ledger.lookup([provenance, placed(provenance, cache.root)])
     return [run for runs in found for run in runs if run.result is not None]
-
-
-def _content(provenance: Fingerprint) -> Digest | None:
-    """Return the digest of the result, if all records of *provenance* agree on it."""
-    found = {run.result_digest for run in _records(provenance)}
-    return found.pop() if len(found) == 1 else None
 
 
 def _choose(provenance: Fingerprint, content: Digest | None) -> TaskRun | None:
@@ -126,30 +144,34 @@ def future_recipe(future: Any) -> dict[str, Any]:
     if future.status in ("cancelled", "lost"):
         return recipe
     provenance, content = identity(future)
-    if provenance is not None and (future.status == "pending" or _records(provenance)):
-        return recipe | {"provenance": provenance, "content": content}
-    if future.status == "finished":
-        if provenance is not None:
-            return recipe | {"provenance": provenance, "content": None} | _value(future, client, needed=False)
-        return recipe | _value(future, client, needed=True)
-    raise Uncacheable(f"a Dask future that waits for a task without fingerprint ({future.key!r})")
+    recipe["content"] = content
+    if provenance is not None:
+        recipe["provenance"] = provenance
+        if future.status == "pending" or (content is not None and _choose(provenance, content) is not None):
+            return recipe
+    if future.status != "finished":
+        raise Uncacheable(f"a Dask future that waits for a task without fingerprint ({future.key!r})")
+    # Results that are on their way to the store are kept in the recipe as well while they are small.
+    found = _value(future, client, limit_bytes=VALUE_BYTES if provenance is None else SMALL_BYTES)
+    if "value" not in found and provenance is None:
+        raise Uncacheable(f"a Dask future whose task has no fingerprint, and {found['problem']}")
+    return recipe | found
 
 
-def _value(future: Any, client: Any, *, needed: bool) -> dict[str, Any]:
-    """Return the result itself, for a future whose task cannot be named or is not stored yet."""
-    problem = "its client is closed"
-    if is_open(client) and not client.asynchronous:
-        try:
-            with unseen():
-                size = client.sync(client.scheduler.nbytes, keys=[future.key], summary=False)
-                if size and max(size.values()) <= VALUE_BYTES:
-                    return {"value": client.gather(future, direct=None, asynchronous=False)}
-            problem = f"its result is over {VALUE_BYTES >> 20} MiB" if size else "its result is gone"
-        except Exception as e:  # noqa: BLE001  # whatever a cluster in trouble raises: a hole with this reason
-            problem = f"{type(e).__name__}: {e}"
-    if needed:
-        raise Uncacheable(f"a Dask future whose task has no fingerprint, and {problem}")
-    return {}
+def _value(future: Any, client: Any, *, limit_bytes: int) -> dict[str, Any]:
+    """Return the result itself as *value*, or the *problem* with that."""
+    if client is None or not is_open(client) or client.asynchronous:
+        return {"problem": "its client is closed"}
+    try:
+        with unseen():
+            sizes = client.sync(client.scheduler.nbytes, keys=[future.key], summary=False)
+            if not sizes:
+                return {"problem": "its result is gone"}
+            if max(sizes.values()) > limit_bytes:
+                return {"problem": f"its result is over {limit_bytes >> 20} MiB"}
+            return {"value": client.gather(future)}
+    except Exception as e:  # noqa: BLE001  # whatever a cluster in trouble raises: a hole with this reason
+        return {"problem": f"{type(e).__name__}: {e}"}
 
 
 def remake_future(recipe: dict[str, Any]) -> Any:
@@ -162,6 +184,7 @@ def remake_future(recipe: dict[str, Any]) -> Any:
             return _dead(client, recipe["key"], recipe["status"], recipe.get("exception"))
         key = recipe["key"]
         run = _choose(recipe["provenance"], recipe["content"]) if "provenance" in recipe else None
+        # What was scattered or has no record is here itself, and is data now.
         if run is not None:
             cache = _cache()
             graph = cache.load_graph(run, key) if cache is not None else None
@@ -172,7 +195,10 @@ def remake_future(recipe: dict[str, Any]) -> Any:
         if "value" in recipe:
             from dask._task_spec import DataNode
 
-            return _submit(client, key, DataNode(key, recipe["value"]))
+            future = _submit(client, key, DataNode(key, recipe["value"]))
+            if recipe.get("content") is not None:
+                future.__dict__[_FROM] = (recipe.get("provenance"), recipe["content"])
+            return future
         raise Uncacheable(f"the result of the Dask future {key!r} is not kept; run the cell that makes it")
 
 

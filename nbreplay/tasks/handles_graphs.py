@@ -169,7 +169,9 @@ class _Writer:
         self.graph(inner, [out_key], given, depth + 1)
 
     def argument(self, arg: Any, done: Mapping[Hashable, bytes], depth: int) -> None:
-        if isinstance(arg, self._nodes):
+        if _is_future(arg):  # which is a TaskRef, too
+            self.refer(arg)
+        elif isinstance(arg, self._nodes):
             self.node(arg, done, depth)
         elif not self.plain(arg):
             self.refer(arg)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nbreplay.fingerprint import Mode, walk
+from nbreplay.fingerprint import Mode, register_atom, walk
 from nbreplay.tasks.literal import Literals
 from nbreplay.tasks.shape import Coded, Shaper
 
@@ -58,6 +58,16 @@ class FingerprintCoder:
         refusals = [str(r) for r in seen.refusals if getattr(r, "kind", "") not in self.lifted]
         parts = tuple((c.label, c.name, c.digest, "") for c in seen.components)
         return Coded(bytes.fromhex(seen.digest), tuple(refusals), parts)
+
+
+def _local_files(filesystem: Any) -> bytes:
+    """Stand for a filesystem of this machine: what is read through it is traced, and its options decide nothing else."""
+    options = getattr(filesystem, "storage_options", {})
+    return b"local files" + repr(sorted((str(k), str(v)) for k, v in options.items())).encode()
+
+
+register_atom("fsspec.implementations.local:LocalFileSystem", _local_files)
+register_atom("pyarrow._fs:LocalFileSystem", lambda filesystem: b"local files of arrow")
 
 
 def _is_volatile(value: object) -> bool:

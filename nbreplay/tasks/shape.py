@@ -39,6 +39,10 @@ CONTAINERS: dict[type, bytes] = {List: b"L", Tuple: b"U", Set: b"E", Dict: b"M"}
 SIDE_EFFECTS = "distributed.shuffle"
 
 
+Step = tuple[bytes, tuple[int, ...] | None]
+"""Digest of code and literal arguments, and what it refers to; or the leaf of data, and None."""
+
+
 class Coded(NamedTuple):
     """A callable's, or a value's, digest (16 bytes), and why it must not be cached."""
 
@@ -64,7 +68,7 @@ class Shape:
     kind: str
     name: str
     deps: tuple[Key, ...] = ()
-    steps: list[tuple[bytes, tuple[int, ...]]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
     refusals: tuple[str, ...] = ()
     paths: bool = False
     components: tuple[tuple[str, str, str, str], ...] = ()
@@ -81,8 +85,8 @@ def evaluate(shape: Shape, leaves: Sequence[bytes]) -> bytes:
         return leaves[0]
     done: list[bytes] = []
     for local, inputs in shape.steps:
-        if local[:1] == b"=":  # data: its own identity, not that of a computation
-            done.append(local[1:])
+        if inputs is None:  # data: its own identity, not that of a computation
+            done.append(local)
             continue
         parts = [VERSION, local]
         parts += [leaves[n] if n >= 0 else done[~n] for n in inputs]
@@ -125,7 +129,7 @@ class _Building:
     def __init__(self, shaper: Shaper) -> None:
         self.shaper = shaper
         self.deps: dict[Key, int] = {}
-        self.steps: list[tuple[bytes, tuple[int, ...]]] = []
+        self.steps: list[Step] = []
         self.refusals: list[str] = []
         self.components: list[tuple[str, str, str, str]] = []
         self.paths = False
@@ -143,7 +147,7 @@ class _Building:
 
     def data(self, value: object) -> int:
         digest = self._value(value)
-        self.steps.append((b"=" + data_leaf(digest), ()))
+        self.steps.append((data_leaf(digest), None))
         return ~(len(self.steps) - 1)
 
     def node(self, node: GraphNode, inner: dict[Key, int] | None = None) -> int:

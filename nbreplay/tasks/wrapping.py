@@ -15,7 +15,7 @@ MODULES = ("dask.local", "dask.threaded", "dask.multiprocessing")
 
 def install() -> None:
     """Wrap the schedulers, once per process; without a cache the wrapper only calls on."""
-    original: Any = sys.modules["dask.local"].get_async  # type: ignore[attr-defined]
+    original: Any = sys.modules["dask.local"].get_async
     if getattr(original, "nbreplay", False):
         return
 
