@@ -70,10 +70,13 @@ def _bases(root: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def installed() -> tuple[str, ...]:
-    """Return the folders of the standard library and of installed packages, each ending with a slash."""
+    """Return the folders of the standard library, installed packages and matplotlib's caches, with a slash."""
     names = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     with suppress(AttributeError, OSError):  # some embedded interpreters have neither
         names += [*site.getsitepackages(), site.getusersitepackages()]
+    cache, config = (os.environ.get(name) for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME"))
+    names += [os.path.join(base, "matplotlib") for base in (cache, config) if base]
+    names.append(os.environ.get("MPLCONFIGDIR", ""))
     names += [entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")]
     names.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     both = {os.path.abspath(name) for name in names if name}

@@ -1,4 +1,5 @@
 import pytest
+
 from nbreplay.files import Watch
 
 

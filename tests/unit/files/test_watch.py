@@ -1,3 +1,4 @@
+# ruff: noqa: SIM115  # what is tested here is open() itself
 """What is seen of a run: the files, as they were before it touched them."""
 
 import functools
@@ -16,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
 from nbreplay.digest import digest_bytes
 from nbreplay.files import FileDigests, Watch, unseen
 
