@@ -12,7 +12,19 @@ import msgspec
 import xxhash
 
 from nbreplay.store.index import ENTRY, Index
-from nbreplay.store.journal import BLOB, FORGET, RECORD, Place, Record, Visit
+from nbreplay.store.journal import (
+    BLOB,
+    FORGET,
+    HEADER_BYTES,
+    RECORD,
+    Place,
+    Record,
+    Visit,
+    has_key,
+    is_own,
+    measure,
+    seed_of,
+)
 from nbreplay.store.mac import UserKey
 from nbreplay.store.reader import Journals
 
@@ -126,20 +138,26 @@ class Catalogue:
 
     def _read(self, kind: str, key: bytes, entries: Iterable[bytes]) -> Iterator[Stored]:
         """Yield the records at *entries*; what is not what the index says it is, is left out."""
+        kind_bytes = kind.encode()
         for entry in entries:
             place = self.place(entry)
             if self._is_out(place):
                 continue
+            name, offset, size_bytes = place
             try:
-                record = self.journals.read(place)
+                raw = self.journals.read_bytes(name, offset, size_bytes)
             except OSError as e:  # it may come back: a miss for now
-                logger.info("journal %s cannot be read: %s", place.journal, e)
+                logger.info("journal %s cannot be read: %s", name, e)
                 continue
-            if record is None:
-                logger.warning("a record in journal %s is damaged; see `nbreplay verify`", place.journal)
+            measured = measure(raw, seed_of(name), offset)
+            if measured is None:
+                logger.warning("a record in journal %s is damaged; see `nbreplay verify`", name)
                 self.drop(place)
-            elif record.form == RECORD and record.kind == kind and (key == EVERY or key in record.keys):
-                yield self._stored(record)
+                continue
+            form, keys_at, body_at = measured
+            right_kind = form == RECORD and raw[HEADER_BYTES:keys_at] == kind_bytes
+            if right_kind and (key == EVERY or has_key(raw, keys_at, body_at, key)):
+                yield Stored(memoryview(raw)[body_at:], is_own(raw, self._key), place)
 
     def _stored(self, record: Record) -> Stored:
         return Stored(record.body, record.is_own(self._key), record.place)
@@ -190,12 +208,11 @@ class Catalogue:
     def _visitor(self, name: str) -> Visit:
         """Return what takes in the records of journal *name*; the caller holds the index's lock."""
         number = self.index.number(name)
-        seeds, every = self._seeds, dict[bytes, list[bytes]]()
-        pack, hashed, add = ENTRY.pack, xxhash.xxh3_128_digest, self.index.add_one
+        seeds, fresh, add = self._seeds, self.index.fresh, self.index.add
+        pack, hashed = ENTRY.pack, xxhash.xxh3_128_digest
+        every: dict[bytes, bytes] = {}
 
-        def visit(
-            form: int, kind: bytes, keys: memoryview, sequence: int, offset: int, size: int, body: memoryview
-        ) -> None:
+        def visit(form: int, kind: bytes, keys: bytes, sequence: int, offset: int, size: int, body: memoryview) -> None:
             if sequence > self.sequence:
                 self.sequence = sequence
             if form == FORGET:
@@ -207,12 +224,16 @@ class Catalogue:
             entry = pack(sequence, number, offset, size)
             if form == RECORD:
                 if kind not in every:
-                    every[kind] = self.index.entries_of(hashed(EVERY, seed))
-                every[kind].append(entry)
+                    every[kind] = hashed(EVERY, seed)
+                add((every[kind],), entry)
             at, end = 0, len(keys)
             while at + 2 <= end:
                 stop = at + 2 + (keys[at] | keys[at + 1] << 8)
-                add(hashed(keys[at + 2 : stop], seed), entry)
+                hash_ = hashed(keys[at + 2 : stop], seed)
+                if hash_ in fresh:
+                    add((hash_,), entry)
+                else:
+                    fresh[hash_] = entry
                 at = stop
 
         return visit

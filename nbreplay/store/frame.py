@@ -22,6 +22,7 @@ The header is as long as a cache line, so that raw content that is mapped starts
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -43,10 +44,12 @@ PROBE_BYTES = 1 << 20
 """Content is compressed if a sample of this size says that it pays."""
 PROBE_PIECES = 16
 """The sample is taken in pieces, over all of the content: a file's start often differs from the rest of it."""
-SMALLEST_COMPRESSED = 256
+SMALLEST_COMPRESSED = 512
 """Shorter content is kept raw: a zstd frame has a header of its own."""
 LEVEL = 1
 """zstd's level: 1 keeps up with disks, and higher ones gain little on arrays."""
+DECOMPRESSED_AT_ONCE = 1 << 20
+"""Content up to this size is decompressed by one call, and copied once more."""
 FEED_BYTES = 4 << 20
 """Content is fed to the compressor in parts of this size: no second copy of it is ever in memory."""
 
@@ -58,6 +61,28 @@ class Header(NamedTuple):
     size_bytes: int
     stored_bytes: int
     digest: Digest
+
+
+class _Local(threading.local):
+    """A compressor and a decompressor for each thread: they take long to make, and are not for two at once."""
+
+    compressor: zstandard.ZstdCompressor | None = None
+    decompressor: zstandard.ZstdDecompressor | None = None
+
+
+_local = _Local()
+
+
+def _zstd() -> zstandard.ZstdCompressor:
+    if _local.compressor is None:
+        _local.compressor = zstandard.ZstdCompressor(level=LEVEL)
+    return _local.compressor
+
+
+def _unzstd() -> zstandard.ZstdDecompressor:
+    if _local.decompressor is None:
+        _local.decompressor = zstandard.ZstdDecompressor()
+    return _local.decompressor
 
 
 def pack_header(header: Header) -> bytes:
@@ -96,7 +121,7 @@ def pays(data: memoryview, ratio: float) -> bool:
         piece = PROBE_BYTES // PROBE_PIECES
         step = (len(data) - piece) // (PROBE_PIECES - 1)
         sample = b"".join(data[i * step : i * step + piece] for i in range(PROBE_PIECES))
-    return len(zstandard.ZstdCompressor(level=LEVEL).compress(sample)) * ratio < len(sample)
+    return len(_zstd().compress(sample)) * ratio < len(sample)
 
 
 def compressed(data: memoryview) -> Iterator[bytes]:
@@ -108,11 +133,11 @@ def compressed(data: memoryview) -> Iterator[bytes]:
 
 
 def pack(data: Buffer, digest: Digest, ratio: float) -> bytes:
-    """Return *data*, whose digest is *digest*, as one frame; for content that fits in memory twice."""
+    """Return small *data*, whose digest is *digest*, as one frame."""
     view = flat(data)
-    if pays(view, ratio):
-        stored = zstandard.ZstdCompressor(level=LEVEL).compress(view)
-        if len(stored) < len(view):
+    if len(view) >= SMALLEST_COMPRESSED:
+        stored = _zstd().compress(view)
+        if len(stored) * ratio < len(view):
             return pack_header(Header(ZSTD, len(view), len(stored), digest)) + stored
     return pack_header(Header(RAW, len(view), len(view), digest)) + view
 
@@ -134,6 +159,8 @@ def plain(header: Header, stored: memoryview) -> memoryview:
     try:
         if zstandard.frame_content_size(stored[:32]) != header.size_bytes:
             raise ValueError("its two lengths differ")
+        if header.size_bytes <= DECOMPRESSED_AT_ONCE:
+            return memoryview(bytearray(_unzstd().decompress(stored, max_output_size=header.size_bytes)))
         out = memoryview(bytearray(header.size_bytes))
         done = 0
         with zstandard.ZstdDecompressor().stream_reader(stored) as reader:

@@ -20,7 +20,7 @@ import shutil
 import struct
 import tempfile
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,11 @@ READERS = 1024
 BATCH_S = 0.3
 """What is added is collected for this long before it is written."""
 
-Overlay = dict[bytes, list[bytes]]
+WRITTEN_AT_ONCE = 2000
+"""Entries handed to LMDB in one call, which keeps all other threads waiting."""
+
+Overlay = dict[bytes, bytes | bytearray]
+"""Hash to entries, one after the other: no object per entry that the garbage collector would have to visit."""
 
 
 class Index:
@@ -114,7 +118,7 @@ class Index:
                     if overlay:
                         for hash_ in hashes:
                             if hash_ in overlay:
-                                found.setdefault(hash_, []).extend(overlay[hash_])
+                                found.setdefault(hash_, []).extend(split(overlay[hash_]))
         for hash_, entry in self._find_written(hashes):
             found.setdefault(hash_, []).append(entry)
         for hash_, entries in found.items():
@@ -151,19 +155,18 @@ class Index:
         """Add *entry* under each of *hashes*; the caller holds :attr:`lock` and then moves the position on."""
         fresh = self._fresh
         for hash_ in hashes:
-            fresh.setdefault(hash_, []).append(entry)
+            if hash_ not in fresh:
+                fresh[hash_] = entry
+            else:
+                known = fresh[hash_]
+                if type(known) is bytes:
+                    known = fresh[hash_] = bytearray(known)
+                known += entry
 
-    def add_one(self, hash_: bytes, entry: bytes) -> None:
-        """Add *entry* under *hash_*; as :meth:`add`."""
-        fresh = self._fresh
-        if hash_ in fresh:
-            fresh[hash_].append(entry)
-        else:
-            fresh[hash_] = [entry]
-
-    def entries_of(self, hash_: bytes) -> list[bytes]:
-        """Return the list to which entries under *hash_* are added, for as long as the caller holds :attr:`lock`."""
-        return self._fresh.setdefault(hash_, [])
+    @property
+    def fresh(self) -> Overlay:
+        """What was added and is not being written yet; for as long as the caller holds :attr:`lock`."""
+        return self._fresh
 
     def changed(self) -> None:
         """Say that there is something to write; starts the thread that writes."""
@@ -196,13 +199,13 @@ class Index:
                 if not self._writing:  # else a batch that failed is tried again, with what came since
                     self._writing, self._fresh = self._fresh, {}
                 facts = self._pack_facts()
-                batch = sorted((hash_, entry) for hash_, entries in self._writing.items() for entry in entries)
                 complete = not self._fresh
             reach("index.before")
             try:
                 with self._env.begin(write=True) as txn:
                     with txn.cursor(db=self._entries) as cursor:
-                        cursor.putmulti(batch, dupdata=True, overwrite=True)
+                        for part in batches(self._writing):
+                            cursor.putmulti(part, dupdata=True, overwrite=True)
                     if complete:
                         txn.put(b"facts", facts, db=self._facts)
             except (lmdb.Error, OSError) as e:
@@ -300,6 +303,23 @@ class Index:
         if self._mark:
             self._mark.drop_lock()
             self._mark = None
+
+
+def split(entries: bytes | bytearray) -> list[bytes]:
+    """Return single entries."""
+    return [bytes(entries[start : start + ENTRY.size]) for start in range(0, len(entries), ENTRY.size)]
+
+
+def batches(overlay: Overlay) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Yield (hash, entry) in the order in which LMDB takes them best, some at a time."""
+    part: list[tuple[bytes, bytes]] = []
+    for hash_ in sorted(overlay):
+        for entry in split(overlay[hash_]):
+            part.append((hash_, entry))
+            if len(part) == WRITTEN_AT_ONCE:
+                yield part
+                part = []
+    yield part
 
 
 _PARENTS: list[Any] = []

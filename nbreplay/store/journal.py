@@ -42,11 +42,13 @@ import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import xxhash
 
+from nbreplay.digest import Buffer
 from nbreplay.store.disk import Disk, read_all
 from nbreplay.store.failpoints import is_armed, reach
 from nbreplay.store.mac import MAC_BYTES, UserKey
@@ -78,7 +80,7 @@ LARGEST_BYTES = 1 << 30
 """Longest record; a length above it is damage."""
 
 
-Visit = Callable[[int, bytes, memoryview, int, int, int, memoryview], None]
+Visit = Callable[[int, bytes, bytes, int, int, int, memoryview], None]
 """Called with form, kind, keys, sequence, offset, length and body of a record."""
 
 
@@ -103,10 +105,10 @@ class Record(NamedTuple):
 
     def is_own(self, key: UserKey) -> bool:
         """Return whether the user of *key* wrote it."""
-        raw = self.raw
-        return key.holds(bytes(raw[32:64]), raw[4:8], raw[16:32], raw[64:])
+        return is_own(self.raw, key)
 
 
+@lru_cache(maxsize=1024)
 def seed_of(journal: str) -> int:
     """Return what the checksums in the journal of this name are seeded with."""
     return xxhash.xxh3_64_intdigest(journal.encode())
@@ -174,6 +176,39 @@ def parse_record(raw: memoryview, journal: str, seed: int, offset: int) -> Recor
         return None
     body = raw[keys_at + keys_bytes : total]
     return Record(front >> 40 & 0xFF, kind, keys, body, sequence, Place(journal, offset, total), raw[:total])
+
+
+def measure(raw: bytes, seed: int, offset: int) -> tuple[int, int, int] | None:
+    """Return form, end of the kind and end of the keys of the record *raw*, read at *offset*; None if it is none.
+
+    As :func:`parse_record`, for those who read many.
+    """
+    if len(raw) < HEADER_BYTES:
+        return None
+    front, check, _, keys_bytes, body_bytes = _WHOLE.unpack_from(raw)
+    keys_at = HEADER_BYTES + (front >> 48)
+    if (
+        front & 0xFFFFFFFFFF != _FRONT_NUMBER
+        or keys_at + keys_bytes + body_bytes != len(raw)
+        or check != xxhash.xxh3_64_intdigest(raw[16:], (seed + offset ^ front) & _MASK)
+    ):
+        return None
+    return front >> 40 & 0xFF, keys_at, keys_at + keys_bytes
+
+
+def has_key(raw: bytes, keys_at: int, body_at: int, key: bytes) -> bool:
+    """Return whether *key* is among the keys of the record *raw*."""
+    if raw.startswith(_KEY.pack(len(key)) + key, keys_at, body_at):  # the first one, most often
+        return True
+    try:
+        return key in unpack_keys(memoryview(raw)[keys_at:body_at])
+    except ValueError:
+        return False
+
+
+def is_own(raw: Buffer, key: UserKey) -> bool:
+    """Return whether the user of *key* wrote the record *raw*."""
+    return key.holds(bytes(raw[32:64]), raw[4:8], raw[16:32], raw[64:])
 
 
 def pack_file_header(identity: bytes) -> bytes:
@@ -334,7 +369,7 @@ class Scan:
                     continue
                 kind = bytes(window[at + HEADER_BYTES : keys_at])
                 body_at = keys_at + keys_bytes
-                keys, body = window[keys_at:body_at], window[body_at : at + total]
+                keys, body = bytes(window[keys_at:body_at]), window[body_at : at + total]
                 visit(front >> 40 & 0xFF, kind, keys, sequence, start + at, total, body)
                 at += total
                 self.position = start + at

@@ -104,7 +104,12 @@ class Journals:
                 os.close(fd)
 
     def read(self, place: Place) -> Record | None:
-        """Return the record at *place*; None if there is something else, or less.
+        """Return the record at *place*; None if there is something else, or less. As :meth:`read_bytes`."""
+        raw = memoryview(self.read_bytes(place.journal, place.offset, place.size_bytes))
+        return parse_record(raw, place.journal, seed_of(place.journal), place.offset)
+
+    def read_bytes(self, name: str, offset: int, size_bytes: int) -> bytes:
+        """Return bytes of the journal *name*; fewer where it ends.
 
         Raises
         ------
@@ -112,12 +117,10 @@ class Journals:
             The journal is gone, or cannot be read now.
         """
         with self._lock:  # else another thread may close the descriptor meanwhile
-            fd = self._kept(place.journal)
             try:
-                raw = memoryview(os.pread(fd, place.size_bytes, place.offset))
+                return os.pread(self._kept(name), size_bytes, offset)
             except (ValueError, OverflowError, MemoryError):
-                return None
-        return parse_record(raw, place.journal, seed_of(place.journal), place.offset)
+                return b""
 
     def reset(self) -> None:
         """Forget what was seen: everything is read again."""
