@@ -10,7 +10,7 @@ from typing import Any
 from nbreplay.fingerprint import packages
 from nbreplay.fingerprint.atoms import name_of
 from nbreplay.fingerprint.classes import write_type_of
-from nbreplay.fingerprint.containers import buffer_bytes
+from nbreplay.fingerprint.containers import buffer_bytes, named_parts
 from nbreplay.fingerprint.leaves import length, of_int, text
 from nbreplay.fingerprint.walk import CHOOSERS, Opener, Parts, Walker
 
@@ -38,14 +38,12 @@ def _array(w: Walker, obj: Any) -> Iterator[Any]:
     yield dtype
     if type(obj) is not np.ndarray:
         yield from write_type_of(w, type(obj))
-        yield w.hold(_state(w, obj))
+        yield from named_parts(w, _state(w, obj))
     if dtype.hasobject or dtype.kind == "T":  # references, or text of any length: not a buffer
-        yield w.hold(
-            plain.ravel(order="F" if order == b"F" else "C").tolist() if dtype.names is None else plain.tolist()
-        )
+        yield tuple(plain.ravel(order="F" if order == b"F" else "C").tolist())
         return
     if w.exact:
-        _memory(w, plain)
+        memory(w, plain)
     w.out += contents(w, plain)
 
 
@@ -79,7 +77,7 @@ def contents(w: Walker, plain: Any) -> bytes:
     return buffer_bytes(w, flat.reshape(-1).view("u1").data, address)
 
 
-def _memory(w: Walker, plain: Any) -> None:
+def memory(w: Walker, plain: Any) -> None:
     """Note the memory that an array looks at, and write which earlier array looks at the same.
 
     Two views of one buffer are told from two arrays of equal content: a change of one shows in the other.
@@ -93,15 +91,17 @@ def _memory(w: Walker, plain: Any) -> None:
     if stop <= start:
         return
     w.spans.append((start, stop))
-    here = plain.__array_interface__["data"][0]
     owner = base if base.base is None else base.base
-    known = w.memory.get(start)
+    here = plain.__array_interface__["data"][0]
+    # Not the owner itself is numbered: it may be an array of its own right.
+    known = w.memory.get(id(owner))
     if known is None:
-        w.memory[start] = (len(w.memory), here)
         w.hold(owner)
+        known = w.memory[id(owner)] = (object(), here)
+    if w.number(known[0]):
         w.out += b"new"
     else:
-        w.out += b"@m" + length(known[0]) + of_int(here - known[1])
+        w.out += of_int(here - known[1])
 
 
 def span(array: Any) -> tuple[int, int]:
@@ -177,7 +177,12 @@ def write_vectorize(w: Walker, obj: Any) -> Parts:
     w.link(obj)
     w.out += b"vz"
     hidden = _CACHES["numpy:vectorize"]
-    return (*write_type_of(w, type(obj)), w.hold({k: v for k, v in vars(obj).items() if k not in hidden}))
+    return _vectorize(w, obj, {k: v for k, v in vars(obj).items() if k not in hidden})
+
+
+def _vectorize(w: Walker, obj: Any, state: dict[str, Any]) -> Iterator[Any]:
+    yield from write_type_of(w, type(obj))
+    yield from named_parts(w, state)
 
 
 _OPENERS = {

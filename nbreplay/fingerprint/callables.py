@@ -6,8 +6,6 @@ defaults, closure and attributes; in task mode also the values of the globals th
 
 from __future__ import annotations
 
-import functools
-import operator
 import random
 import sys
 import types
@@ -17,6 +15,7 @@ from typing import Any
 
 from nbreplay.fingerprint import packages, refusals
 from nbreplay.fingerprint.code import CODES, CodeRecord
+from nbreplay.fingerprint.containers import named_parts
 from nbreplay.fingerprint.leaves import length, text
 from nbreplay.fingerprint.reads import reads_of
 from nbreplay.fingerprint.walk import FINISHERS, OPENERS, Parts, Walker
@@ -25,7 +24,7 @@ VOLATILE = "__nbreplay_volatile__"
 """Attribute by which :func:`nbreplay.volatile` marks a callable; it travels with it."""
 
 _ASKED = {"__doc__", "__name__", "__qualname__", "__annotations__", "__annotate__", "__code__", "__defaults__"}
-_NOT_STATE = {VOLATILE, "__doc__", "__name__", "__qualname__", "__module__", "__annotations__"}
+NOT_STATE = {VOLATILE, "__doc__", "__name__", "__qualname__", "__module__", "__annotations__"}
 
 
 def library_token(w: Walker, obj: Any, module: Any, qualname: Any) -> bytes | None:
@@ -116,7 +115,7 @@ def _parts(w: Walker, fn: FunctionType) -> Iterator[Any]:
             w.meet_cell(cell, name in writes)
             yield from _in_place(w, cell)
         w.component("closure", f"{fn.__qualname__}: {name}", start, cell)
-    state = {key: value for key, value in fn.__dict__.items() if key not in _NOT_STATE}
+    state = {key: value for key, value in fn.__dict__.items() if key not in NOT_STATE}
     w.out += length(len(state))
     for name in sorted(state):
         w.out += text(name)
@@ -242,51 +241,6 @@ def write_descriptor(w: Walker, obj: Any) -> Parts:
     return (owner,)
 
 
-def write_partial(w: Walker, obj: functools.partial[Any]) -> Parts:
-    if not w.number(obj):
-        return None
-    w.link(obj)
-    w.out += b"pa"
-    state = vars(obj)
-    return (obj.func, obj.args, dict(obj.keywords), *((dict(state),) if state else ()))
-
-
-def write_lru_cache(w: Walker, obj: Any) -> Parts:
-    """Write a memoised function: the function and its parameters, never what it remembers."""
-    token = library_token(w, obj, getattr(obj, "__module__", None), getattr(obj, "__qualname__", None))
-    if token is not None:
-        w.out += token
-        return None
-    if not w.number(obj):
-        return None
-    w.link(obj)
-    w.out += b"lc"
-    if w.task and vars(obj).get(VOLATILE):
-        w.refuse("volatile", f"{obj.__qualname__} is marked volatile")
-    state = {key: value for key, value in vars(obj).items() if key not in _NOT_STATE and key != "__wrapped__"}
-    state.pop("cache_parameters", None)  # a function made in the library, for the two values below
-    return (obj.__wrapped__, w.hold(dict(sorted(obj.cache_parameters().items()))), w.hold(state))
-
-
-def write_property(w: Walker, obj: property) -> Parts:
-    w.out += b"pr"
-    return (obj.fget, obj.fset, obj.fdel)
-
-
-def write_wrapped_method(w: Walker, obj: Any) -> Parts:
-    w.out += b"sm" if type(obj) is staticmethod else b"cm"
-    return (obj.__func__,)
-
-
-def write_getter(w: Walker, obj: Any) -> Parts:
-    """Write an ``operator.itemgetter`` or one of its kin."""
-    w.out += b"og" + text(type(obj).__name__)
-    kind, parts, *_ = obj.__reduce__()
-    if isinstance(kind, functools.partial):
-        return (w.hold(parts), w.hold(dict(kind.keywords)), w.hold(kind.args))
-    return (w.hold(parts),)
-
-
 def finish_asked(w: Walker) -> Iterator[Any]:
     """Yield docstrings, names and annotations of all functions if some code asks for them: else they do not count."""
     if "__doc__" in w.asks:
@@ -297,7 +251,7 @@ def finish_asked(w: Walker) -> Iterator[Any]:
             yield (obj.__name__, obj.__qualname__)
     if w.asks & {"__annotations__", "__annotate__"}:
         for obj in list(w.named):
-            yield w.hold(dict(getattr(obj, "__annotations__", None) or {}))
+            yield from named_parts(w, getattr(obj, "__annotations__", None) or {})
 
 
 FINISHERS.extend((finish_cells, finish_asked))
@@ -314,13 +268,5 @@ OPENERS.update(
         types.MemberDescriptorType: write_descriptor,
         types.GetSetDescriptorType: write_descriptor,
         types.MethodWrapperType: write_builtin,
-        functools.partial: write_partial,
-        type(functools.lru_cache(lambda: None)): write_lru_cache,
-        property: write_property,
-        staticmethod: write_wrapped_method,
-        classmethod: write_wrapped_method,
-        operator.itemgetter: write_getter,
-        operator.attrgetter: write_getter,
-        operator.methodcaller: write_getter,
     }
 )

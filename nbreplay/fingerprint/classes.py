@@ -158,7 +158,7 @@ def _registered(w: Walker, cls: abc.ABCMeta) -> Any:
         found = _abc._get_dump(cls)[0]
     except Exception:  # noqa: BLE001  # a private function of CPython's; without it nothing is known of registers
         return None
-    return w.hold({ref() for ref in found} - {None})
+    return w.hold(frozenset(ref() for ref in found) - {None})
 
 
 def cached_names(cls: type) -> frozenset[str]:

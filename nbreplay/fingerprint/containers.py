@@ -205,6 +205,14 @@ def write_memoryview(w: Walker, obj: memoryview) -> Parts:
 # ---------------------------------------------------------------- the rest of the builtins, and collections
 
 
+def named_parts(w: Walker, state: Any) -> Iterator[Any]:
+    """Write a mapping that was made for this walk: names in order, and their values. It is no object of the user's."""
+    w.out += length(len(state))
+    for name, value in state.items():
+        w.out += text(str(name))
+        yield value
+
+
 def write_slice(w: Walker, obj: slice) -> Parts:
     w.out += b"y"
     return (obj.start, obj.stop, obj.step)
@@ -212,7 +220,7 @@ def write_slice(w: Walker, obj: slice) -> Parts:
 
 def write_mappingproxy(w: Walker, obj: types.MappingProxyType[Any, Any]) -> Parts:
     w.out += b"P"
-    return (dict(obj),) if not w.exact else (w.hold(dict(obj)),)
+    return (tuple(obj.keys()), tuple(obj.values()))
 
 
 def write_deque(w: Walker, obj: collections.deque[Any]) -> Parts:
@@ -265,7 +273,7 @@ def write_counter(w: Walker, obj: collections.Counter[Any]) -> Parts:
     state = vars(obj)
     if not state:
         return rest
-    return _chain(rest, (dict(state),))
+    return _chain(rest, (tuple(state), tuple(state.values())))
 
 
 def _chain(first: Parts, second: tuple[Any, ...]) -> Iterator[Any]:

@@ -8,9 +8,10 @@ from typing import Any
 
 import xxhash
 
-from nbreplay.fingerprint.arrays import contents, span
+from nbreplay.fingerprint.arrays import contents, memory
 from nbreplay.fingerprint.atoms import name_of
 from nbreplay.fingerprint.classes import write_type_of
+from nbreplay.fingerprint.containers import named_parts
 from nbreplay.fingerprint.leaves import length, of_int, text
 from nbreplay.fingerprint.walk import CHOOSERS, Opener, Parts, Walker
 
@@ -31,25 +32,28 @@ def _frame(w: Walker, df: Any) -> Iterator[Any]:
     w.out += length(df.shape[0]) + length(df.shape[1])
     yield df.columns
     yield df.index
-    for column in _columns(df):
-        yield from _values(w, column)
+    for column in _columns(w, df):
+        yield from _values(w, column, blocked=True)
     yield from _extras(w, df)
 
 
-def _columns(df: Any) -> Iterator[Any]:
+def _columns(w: Walker, df: Any) -> Iterator[Any]:
     """Yield the columns' arrays; blocks stored across are turned once, not column by column."""
     manager = getattr(df, "_mgr", None)
     blocks = getattr(manager, "blocks", None)
     if blocks is None:
-        yield from (df.iloc[:, index].array for index in range(df.shape[1]))
+        yield from (df.iloc[:, index]._values for index in range(df.shape[1]))
         return
     found: dict[int, Any] = {}
     for block in blocks:
         values = block.values
         places = block.mgr_locs.as_array.tolist()
         if getattr(values, "ndim", 1) == 2:
-            if type(values).__module__ == "numpy" and not values.flags.c_contiguous and len(places) > 1:
-                values = values.copy(order="C")
+            if type(values).__module__ == "numpy" and not values.dtype.hasobject:
+                if w.exact and values.size:
+                    memory(w, values)
+                if not values.flags.c_contiguous and len(places) > 1:
+                    values = values.copy(order="C")
             for row, place in enumerate(places):
                 found[place] = values[row]
         else:
@@ -76,25 +80,23 @@ def _series(w: Walker, obj: Any) -> Iterator[Any]:
 
 def _extras(w: Walker, obj: Any) -> Iterator[Any]:
     """Yield what a frame or series carries beside its values."""
-    yield w.hold(dict(obj.attrs))
+    yield obj.attrs
     w.out += b"d" if obj.flags.allows_duplicate_labels else b"u"
     own = {name: getattr(obj, name, None) for name in type(obj)._metadata if name not in ("name", "_name")}
-    yield w.hold(own)
+    yield from named_parts(w, own)
 
 
-def _values(w: Walker, values: Any) -> Iterator[Any]:
-    """Yield one column. In namespace mode its memory is noted, too: it may be shared."""
+def _values(w: Walker, values: Any, blocked: bool = False) -> Iterator[Any]:
+    """Yield one column. In namespace mode its memory is noted, unless it was with its block: it may be shared."""
     if type(values).__module__ == "numpy":
         dtype = values.dtype
         w.out += b"v1" + length(len(values))
         yield dtype
         if dtype.hasobject or dtype.kind == "T":
-            yield w.hold(list(values.tolist()))
+            yield tuple(values.tolist())
             return
-        if w.exact:
-            first, last = span(values)
-            if last > first:
-                w.spans.append((first, last))
+        if w.exact and not blocked:
+            memory(w, values)
         w.out += contents(w, values)
     else:
         yield values
@@ -110,7 +112,7 @@ def _index(w: Walker, obj: Any) -> Iterator[Any]:
     kind = type(obj).__name__
     w.out += b"ix"
     yield from write_type_of(w, type(obj))
-    yield list(obj.names)
+    yield tuple(obj.names)
     if kind == "RangeIndex":
         w.out += of_int(obj.start) + of_int(obj.stop) + of_int(obj.step)
     elif kind == "MultiIndex":

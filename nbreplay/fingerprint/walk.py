@@ -167,7 +167,9 @@ class Walker:
         self.deadline = None if budget_s is None else time.monotonic() + budget_s
         self.stop = stop
         self.later: list[type] = []
-        self.memory: dict[int, tuple[int, int]] = {}  # start of a buffer: its number, where the first view begins
+        self.memory: dict[
+            int, tuple[object, int]
+        ] = {}  # id of a buffer's owner: what is numbered for it, first address
         self.shallow: set[int] = set()  # classes met through instances only
         self.asks: set[str] = set()  # __doc__, __name__ ...: what code asks functions for
         self.named: list[Any] = []  # functions and classes that could be asked
@@ -255,7 +257,9 @@ class Walker:
         self.out += ALGORITHM + PYTHON + (b"N" if self.exact else b"V")
         self.write(root)
         while self.later:
-            cls = self.later.pop(0)
+            # By number, not by when it was met: below a set that is not the same.
+            cls = min(self.later, key=lambda each: self.memo[id(each)])
+            self.later.remove(cls)
             if id(cls) in self.shallow:
                 self.shallow.discard(id(cls))
                 self.collecting = False
@@ -332,9 +336,10 @@ class Walker:
         if (self.deadline is not None and time.monotonic() > self.deadline) or (self.stop is not None and self.stop()):
             raise WalkStopped
 
-    def _aside(self, obj: Any) -> tuple[bytes, list[Any]]:
-        """Return the digest of *obj* written aside, and the objects that it numbered; both are undone."""
+    def _aside(self, obj: Any) -> tuple[bytes, list[Any], list[Any], list[Any]]:
+        """Return the digest of *obj* written aside, and what was numbered, met as a cell, and named; all is undone."""
         out, before = self.out, len(self.keep)
+        cells, named = len(self.cells), len(self.named)
         self.out = bytearray()
         self.in_subwalk += 1
         try:
@@ -348,7 +353,9 @@ class Walker:
             for each in found:
                 del self.memo[id(each)]
             self.held.extend(found)
-        return digest, found
+            found_cells, found_named = self.cells[cells:], self.named[named:]
+            del self.cells[cells:], self.named[named:]
+        return digest, found, found_cells, found_named
 
     def unordered(self, members: Iterable[Any]) -> None:
         """Write *members* in an order that depends on their content alone.
@@ -356,10 +363,12 @@ class Walker:
         Each is written aside, as met from here, and they are sorted by digest. Then what they numbered gets its number
         for good, in that order, and where two of them share an object, that is written too.
         """
-        asides = sorted((self._aside(member) for member in members), key=lambda pair: pair[0])
+        asides = sorted((self._aside(member) for member in members), key=lambda aside: aside[0])
         self.out += length(len(asides))
-        for digest, found in asides:
+        for digest, found, cells, named in asides:
             self.out += digest
+            self.cells += cells
+            self.named += named
             for each in found:
                 seen = self.memo.get(id(each))
                 if seen is None:
@@ -415,7 +424,17 @@ def _load_openers() -> None:
     """Fill the tables; here and not on top, since the modules that do it need this one."""
     global _loaded
     if not _loaded:
-        for name in ("containers", "callables", "modules", "classes", "atoms", "arrays", "frames", "instances"):
+        for name in (
+            "containers",
+            "callables",
+            "modules",
+            "classes",
+            "wrappers",
+            "atoms",
+            "arrays",
+            "frames",
+            "instances",
+        ):
             importlib.import_module(f"nbreplay.fingerprint.{name}")
 
         _loaded = True

@@ -1,6 +1,6 @@
 """One process of the pairs test: makes values from cells or takes copies, and says their fingerprints.
 
-Usage: ``pairs_process.py MAKE|COPY INPUT OUTPUT TAG``. Run with a hash seed of its own; TAG goes into the cells' file names.
+Usage: ``pairs_process.py MAKE|COPY INPUT OUTPUT TAG``, with a hash seed of its own; TAG goes into cells' file names.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(what, source, target, tag):
                 value = namespace["f"]
             seen = look(value)
             sent = cloudpickle.dumps(value) if travels else None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # it is the answer of this entry, the others go on
             seen, sent = (f"{type(error).__name__}: {error}", ["failed"]), None
         finally:
             namespace.get("__undo__", lambda: None)()
