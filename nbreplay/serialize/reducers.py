@@ -66,7 +66,7 @@ class Reducers:
     def reduce(self, obj: Any) -> Any:
         """Return how *obj* is made again, or NotImplemented for pickle's own way."""
         self._calls += 1
-        if self.poll is not None and not self._calls & 0x3FF:
+        if self.poll is not None and not self._calls & 0xF:  # often: a __reduce__ of the user's may be slow
             self.poll()
         if self.refused is None:
             return self._reduce(obj)
