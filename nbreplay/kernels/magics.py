@@ -90,9 +90,10 @@ class NBReplayMagics(Magics):
 
     def _vars(self, engine: Engine, arguments: list[str]) -> views.View:
         rows = [
-            (row.name, row.type_name, views.size(row.size_bytes), row.state, row.cell) for row in engine.commands.vars()
+            (row.name, row.type_name, views.size(row.size_bytes), row.state, row.reason)
+            for row in engine.commands.vars()
         ]
-        return views.view(columns=("name", "type", "size", "state", "cell"), rows=rows)
+        return views.view(columns=("name", "type", "size", "state", "reason"), rows=rows)
 
     def _diff(self, engine: Engine, arguments: list[str]) -> views.View:
         if len(arguments) != 2:
