@@ -134,6 +134,10 @@ def _cluster_at(start: Any) -> Any:
 
 def remake_client(recipe: dict[str, Any]) -> Any:
     """Return the client of *recipe*: the live one if there is one, else made now. Closed ones are made closed."""
+    if recipe.get("problem"):
+        raise ClusterUnfit(
+            f"the recorded Dask client could not be kept: {recipe['problem']}; run the cell that makes it"
+        )
     with _lock, Remaking(), unseen():
         client = live(recipe["uid"])
         if client is not None and is_open(client) == recipe["open"]:

@@ -14,8 +14,9 @@ from types import ModuleType
 from typing import Any
 
 from nbreplay.digest import combine
+from nbreplay.errors import Uncacheable
 from nbreplay.files.imports import when_imported
-from nbreplay.tasks.handles_recipes import live, made, module_loaded, remaking, when_new_default
+from nbreplay.tasks.handles_recipes import class_name, live, made, module_loaded, remaking, when_new_default
 
 _promise: list[dict[str, Any]] = []
 _lock = threading.RLock()
@@ -58,7 +59,12 @@ class DefaultClient:
         if _promise:
             return _promise[-1]
         client = default_client()
-        return client_recipe(client) if client is not None and is_open(client) and made(client) else None
+        if client is None or not is_open(client) or made(client) is None:
+            return None
+        try:
+            return client_recipe(client)
+        except Uncacheable as e:  # then whoever asks for it is told why, instead of getting another one
+            return {"uid": "", "class": class_name(type(client)), "problem": str(e)}
 
     def digest(self) -> bytes:
         """Whether there is one is an input of what runs; which address and how many workers it has is not."""
