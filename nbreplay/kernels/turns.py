@@ -259,7 +259,7 @@ class Turns:
         outputs += [encode(PAYLOAD, payload) for payload in (reply or {}).get("payload", ())]
         if turn.served is not None:
             outputs = list(turn.served.outputs)
-        status = engine.finish(outcome=_outcome(reply), outputs=outputs, has_result=turn.has_result, stop=stop)
+        status = engine.finish(outcome=_outcome(reply), outputs=outputs, stop=stop)
         return status.as_json()
 
     def _guarded(self, turn: Turn, call: Callable[[Engine], Any]) -> Any:

@@ -31,7 +31,7 @@ class Probe:
     (by default, all); *apply* puts that back. *default* gives the state that a fresh import has, for libraries that a cell may import and
     change at once; *untouched* says the same where it cannot be computed. *words*: an import can change this state, so
     a change in a cell that imports something counts only if one of these words stands in the cell. *digest* gives what of
-    the kept state counts as an input, where that is not all of it.
+    the kept state counts as an input, where that is not all of it. *early*: put back before modules are imported.
     """
 
     key: str
@@ -43,6 +43,7 @@ class Probe:
     untouched: Callable[[Any, Collection[str]], bool] | None = None
     words: frozenset[str] = frozenset()
     digest: Callable[[Any], Digest] | None = None
+    early: bool = False
 
 
 _registered: list[Probe] = []

@@ -166,6 +166,14 @@ def _libraries() -> list[Probe]:
             apply=_put_matplotlib,
             default=dict,
         ),
+        Probe(
+            key="matplotlib backend",
+            module="matplotlib",
+            raw=_backend,
+            apply=lambda value, _: sys.modules["matplotlib"].use(value) if value else None,
+            default=_backend_default,
+            early=True,
+        ),
         Probe(key="dask config", module="dask.config", raw=_dask, encode=_dask_difference, apply=_put_dask),
     ]
 
@@ -243,6 +251,20 @@ def _matplotlib() -> dict[str, Any]:
     return {
         key: dict.__getitem__(now, key) for key, old in start if key not in skip and dict.__getitem__(now, key) != old
     }
+
+
+def _backend() -> str:
+    """The backend by name; "" while none is chosen."""
+    matplotlib = sys.modules["matplotlib"]
+    name = dict.__getitem__(matplotlib.rcParams, "backend")
+    return name if isinstance(name, str) else ""
+
+
+def _backend_default() -> str:
+    """The backend that an import finds: of the environment, else of the configuration file."""
+    named = os.environ.get("MPLBACKEND")
+    original = dict.get(sys.modules["matplotlib"].rcParamsOrig, "backend")
+    return named or (original if isinstance(original, str) else "")
 
 
 def _put_matplotlib(value: dict[str, Any], _: Any) -> None:

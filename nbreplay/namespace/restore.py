@@ -158,7 +158,8 @@ class Restorer:
         moved = bool(wanted or live.pending_ambient)
         keys = [key for key in live.ambient.probes if key in live.pending_ambient]
         keys += [key for key in live.pending_ambient if key not in live.ambient.probes]
-        early = [key for key in keys if key in live.ambient.probes and not live.ambient.probes[key].module]
+        probes = live.ambient.probes
+        early = [key for key in keys if key in probes and (not probes[key].module or probes[key].early)]
         for key in early:
             if not key.startswith(RNG):
                 self._put(key, problems)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -111,6 +111,15 @@ class Tracker:
         """Whether the value of *name* is in the namespace."""
         return name in self._live.states and name not in self._live.unloaded
 
+    def objects(self, names: Collection[str]) -> Iterator[Any]:
+        """Yield what *names* are bound to, and what the last look at them met that can change."""
+        live = self._live
+        for name in names:
+            known = live.known.get(name)
+            if known is not None:
+                yield known.value
+                yield from (known.held or {}).values()
+
     def ambient_digests(self) -> Mapping[str, Digest]:
         """Return the digest of every piece of ambient state; keys of random generators begin with ``rng:``."""
         return self._live.ambient.digests()
@@ -188,6 +197,10 @@ class Tracker:
         problems = self._restorer.bring(names)
         self._restorer.release(name for name in names if not live.quick.has(name))
         return problems
+
+    def leave_ambient(self) -> None:
+        """Do not put any ambient state back: for a namespace apart, in the process of another."""
+        self._live.pending_ambient.clear()
 
     def load_all(self) -> list[str]:
         """Load everything that is not loaded yet."""

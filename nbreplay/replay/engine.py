@@ -4,7 +4,7 @@ The kernel calls, on its main thread and never nested::
 
     decision = engine.begin(request)      # Repeat may have served it: state and files are in place, outputs to replay
     ...                                   # otherwise the user's code runs here
-    status = engine.finish(outcome=..., outputs=..., has_result=..., stop=...)
+    status = engine.finish(outcome=..., outputs=..., stop=...)
 
 Nothing here may fail the user's cell: trouble with the store ends in ``saved: false`` and a reason.
 """
@@ -125,9 +125,7 @@ class Engine:
         self._running = Running(session, request, code, position, names, reason, blocked is not None, began)
         return Decision(serve=None, reason=reason.text)
 
-    def finish(
-        self, *, outcome: Outcome, outputs: list[OutputMessage], has_result: bool, stop: Callable[[], bool]
-    ) -> CellStatus:
+    def finish(self, *, outcome: Outcome, outputs: list[OutputMessage], stop: Callable[[], bool]) -> CellStatus:
         """Record what *begin* started, and say what became of it."""
         if self._served is not None:
             request, served, began = self._served

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from nbreplay.digest import Digest
 from nbreplay.files import FileDigests, holds_now
+from nbreplay.fingerprint.packages import version_of
 from nbreplay.namespace import Tracker
-from nbreplay.namespace.checkpoint import version_of
 from nbreplay.records import FileState, Group, NameState
 
 

@@ -15,6 +15,7 @@ from nbreplay.replay.commit import Committed
 from nbreplay.replay.explain import Reason
 from nbreplay.replay.marks import static_marks
 from nbreplay.replay.match import PYTHON
+from nbreplay.replay.rebuild import rebuild
 from nbreplay.replay.request import CellRequest, CellStatus, Outcome, state_of_run
 from nbreplay.replay.serve import NEVER
 from nbreplay.replay.session import Session
@@ -49,9 +50,12 @@ class Running:
         self.boundary = session.next_boundary()
         tracker = session.tracker
         self.touched: Touched = tracker.touched(names)
-        self.problems = tracker.bring(self.touched)
         self.names = names
         self.reads: Reads = tracker.reads(self.touched, names)
+        unloaded = {name for name in self.touched.names if not tracker.loaded(name)}
+        self.problems = tracker.bring(self.touched)
+        if self.problems:
+            self.problems = rebuild(session, self.reads.names, unloaded)
         self.groups_before: tuple[Group, ...] = tracker.group_of(self.touched.names)
         self.ambient_before = dict(tracker.ambient_digests())
         session.cache.begin(self.boundary)
@@ -128,6 +132,9 @@ class Running:
         files_read, files_written = merge(
             ((seen.reads, seen.writes), (tasks.files_read, tasks.files_written)),
         )
+        for path, state in self._modules_used().items():
+            if path not in files_written:
+                files_read[path] = state
         marks = self._marks(seen.refusals, seen.marks, tasks, capture)
         occurrence = sum(
             1
@@ -178,6 +185,12 @@ class Running:
         self._capture = capture
         session.unsettled = capture
         return committed
+
+    def _modules_used(self) -> dict[str, FileState]:
+        """Return the files of local modules that the cell could reach, as they were loaded."""
+        modules = self.session.local_modules
+        modules.refresh()
+        return modules.used_by(self.session.tracker.objects(self.touched.names))
 
     def _reads(self, capture: Capture) -> Reads:
         """Return what the run saw: what it changed in place counts with all that shared it before."""

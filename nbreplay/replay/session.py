@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from nbreplay.records import CellRun, from_bytes
 from nbreplay.replay.commit import CELL, Committer
 from nbreplay.replay.default_client import follow_default_client
 from nbreplay.replay.lineage import Known, Lineage
+from nbreplay.replay.local_modules import LocalModules
 from nbreplay.replay.present import Now
 from nbreplay.replay.request import Policy
 from nbreplay.store import Store
@@ -49,10 +51,10 @@ class Session:
         self.unsettled: Capture | None = None
         self.store = self._open(store_path, settings)
         self.lineage = Lineage(read_runs(self.store) if self.store is not None else ())
+        self._shell_ns = shell_ns
+        self.shell: Any = shell
         register(handles.register)
-        follow_default_client()  # before the tracker, which takes what is now as the start
-        self.tracker = Tracker(shell_ns, self.store, run=self.run, settings=settings, shell=shell)
-        self.tracker.root = root
+        follow_default_client()
         self.digests = FileDigests(settings.racy_s)
         self.watch = Watch(self.digests, ignore=(store_path,))
         self.watch.install()
@@ -60,8 +62,20 @@ class Session:
             self.store, serve=policy.serves, record=True, root=root, settings=settings, log=self.tell
         )
         install(self.cache)
+        self.local_modules = LocalModules(self.digests, root)
         self.committer = Committer(self.store)
-        self.now = Now(self.tracker, self.digests, root)
+
+    @cached_property
+    def tracker(self) -> Tracker:
+        """The namespace's tracker, made when first asked for: what is there then is taken as the kernel's own."""
+        tracker = Tracker(self._shell_ns, self.store, run=self.run, settings=self.settings, shell=self.shell)
+        tracker.root = self.root
+        return tracker
+
+    @cached_property
+    def now(self) -> Now:
+        """The present, as recorded runs are compared with it."""
+        return Now(self.tracker, self.digests, self.root)
 
     def _open(self, path: Path, settings: Settings) -> Store | None:
         try:

@@ -11,8 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent))  # the driver is shared by the te
 
 
 @pytest.fixture(autouse=True)
-def _own_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_user(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NBREPLAY_KEY_FILE", str(tmp_path / "key"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path_factory.getbasetemp() / "matplotlib"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.delenv("NBREPLAY_STORE", raising=False)

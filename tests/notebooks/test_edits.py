@@ -244,7 +244,7 @@ SCENARIOS = [
     Scenario("an_error_runs_again", cells("p = 1", "p += 1\n1 / 0", "print(p)"), same, [R, "failed", "*"]),
     Scenario(
         "magic_cells",
-        cells("%precision 3\nval = 1.23456", "%%time\nval2 = val * 2", "val2"),
+        cells("%precision 3\nval = 1.23456", "%%capture shown\nval2 = val * 2", "val2"),
         edit("a", "1.23456", "2.34567"),
         [X, X, X],
     ),
