@@ -1,8 +1,8 @@
 """Making again what could not be kept, or is damaged: the runs that touched it, in a namespace apart.
 
 Every run that made, advanced or changed the value is run again, in order, each with the inputs it had. What it shows
-goes nowhere, and no name of the user's but the one that is wanted is changed. A run with effects outside its namespace is
-never run again by itself: the user is told which cell to run.
+goes nowhere, and no name of the user's but the one that is wanted is changed. A run with effects outside its namespace
+is never run again by itself: the user is told which cell to run.
 """
 
 from __future__ import annotations
@@ -147,13 +147,9 @@ def _check_classes(kept: dict[str, Any], apart: dict[str, Any]) -> None:
         found = walk(value, mode=Mode.NAMESPACE, home=apart)
         for each in found.definitions:
             if isinstance(each, type) and each.__module__ == "__main__":
-                raise CannotRebuild(
-                    f"it is of the class {each.__qualname__}, which is another object here; run its cell"
-                )
+                raise CannotRebuild(f"its class {each.__qualname__} would be another object; run its cell")
             if isinstance(each, FunctionType) and each.__globals__ is apart:
-                raise CannotRebuild(
-                    f"it holds the function {each.__qualname__}, which would see other names; run its cell"
-                )
+                raise CannotRebuild(f"its function {each.__qualname__} would see other names; run its cell")
 
 
 def _cell(run: CellRun) -> str:
