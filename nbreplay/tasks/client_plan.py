@@ -31,7 +31,6 @@ READERS: tuple[str, ...] = (
     "dask.bytes",
     "dask.dataframe.io",
     "dask.dataframe.dask_expr.io",
-    "dask.array.core",
     "dask.bag.text",
     "fsspec",
     "pyarrow",
@@ -147,7 +146,8 @@ def reads_files(node: GraphNode) -> str:
     while stack:
         here = stack.pop()
         if isinstance(here, Task):
-            if _module(here.func).startswith(READERS):
+            name = getattr(here.func, "__name__", "")
+            if _module(here.func).startswith(READERS) or name.startswith(("getter", "load_store", "store_chunk")):
                 return "a reader of files, on a cluster where files are not seen"
             stack += [*here.args, *here.kwargs.values()]
         elif isinstance(here, DataNode):
@@ -159,7 +159,8 @@ def reads_files(node: GraphNode) -> str:
         elif type(here) in (list, tuple, set, frozenset):
             stack += list(here)[:1000]  # type: ignore[call-overload]
         elif type(here) is dict:
-            stack += [*here.keys(), *here.values()][:1000]
+            stack += [key for key in here if isinstance(key, str) and ("/" in key or "." in key)]
+            stack += list(here.values())[:1000]
         elif _module(type(here)).startswith(READERS):
             return "a reader of files, on a cluster where files are not seen"
     return ""

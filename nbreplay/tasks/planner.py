@@ -120,7 +120,7 @@ def plan(
     known = known or {}
     wanted = list(wanted)
     order = topological(specs)
-    prints = fingerprints(specs, order, shaper, known, never or {})
+    prints = fingerprints(specs, order, shaper, known, shuffles(specs) | dict(never or {}))
     made = Plan(prints)
     made.refused = {key: p.refused for key, p in prints.items() if p.refused}
     if serve:
@@ -154,6 +154,24 @@ def topological(specs: Mapping[Key, GraphNode]) -> list[Key]:
                 order.append(key)
                 stack.pop()
     return order
+
+
+def shuffles(specs: Mapping[Key, GraphNode]) -> dict[Key, str]:
+    """Return the tasks of peer-to-peer shuffles: barriers, what is right above them (transfers), right below (unpacks).
+
+    They act on their workers' shared state: none of them may be served, merged, or left out by itself. Known by their
+    place in the graph, since a transfer may be fused with anything.
+    """
+    barriers = {key for key, node in specs.items() if type(node).__name__ == "P2PBarrierTask"}
+    if not barriers:
+        return {}
+    found = dict.fromkeys(barriers, "the barrier of a peer-to-peer shuffle")
+    for key in barriers:
+        found |= dict.fromkeys(specs[key].dependencies, "sends data in a peer-to-peer shuffle")
+    for key, node in specs.items():
+        if key not in found and not barriers.isdisjoint(node.dependencies):
+            found[key] = "receives data in a peer-to-peer shuffle"
+    return found
 
 
 def fingerprints(
