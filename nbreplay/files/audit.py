@@ -237,9 +237,13 @@ def _caller_file() -> str:
     return frame.f_code.co_filename if frame is not None else ""
 
 
+_SEARCHES_THE_PATH = ("importlib/metadata/__init__.py", "importlib_metadata/__init__.py", "pkgutil.py")
+"""Ends of the files that list every folder of ``sys.path``, the notebook's among them, to find installed packages."""
+
+
 def _list(scope: Scope, name: Any = None) -> None:
     caller = _caller_file()
-    if caller.startswith("<frozen importlib") or caller.endswith("shutil.py"):
+    if caller.startswith("<frozen importlib") or caller.endswith(("shutil.py", *_SEARCHES_THE_PATH)):
         return  # the import system lists sys.path; what it finds is seen when it is opened
     path = os.readlink(f"/proc/self/fd/{name}") if isinstance(name, int) else path_of(name)
     if path is not None and not _outside(scope, path):
