@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copyreg
 import logging
+import os
 import threading
 import types
 import weakref
@@ -186,6 +187,7 @@ def by_reduce(w: Walker, obj: Any, shape: Shape) -> Parts:
     if seen is not None:
         w.out += b"@" + length(seen)
         return None
+    w._check()  # the user's own code may be slow: an interrupt should not wait for many of them
     reducer = copyreg.dispatch_table.get(type(obj))
     try:
         reduced = reducer(obj) if reducer is not None else obj.__reduce_ex__(4)
@@ -380,9 +382,20 @@ _WHY: dict[type, str] = {
 }
 
 
+_HOSTS = frozenset({"IPython.core.interactiveshell.InteractiveShell", "ipykernel.kernelbase.Kernel"})
+"""What runs the notebook: everything is reachable from it."""
+
+
+def write_environ(w: Walker, obj: Any) -> Parts:
+    """Write ``os.environ``: that it is it."""
+    w.out += b"environ"
+    if w.task:
+        w.refuse("environment", "os.environ reads the environment")
+    return None
+
+
 def _choose(cls: type) -> Opener | None:
-    top = cls.__module__.partition(".")[0] if isinstance(cls.__module__, str) else ""
-    if top in ("IPython", "ipykernel"):
+    if any(f"{base.__module__}.{base.__qualname__}" in _HOSTS for base in cls.__mro__):
         return write_unseen
     return _opener_of(cls)
 
@@ -390,4 +403,5 @@ def _choose(cls: type) -> Opener | None:
 OPENERS.update(dict.fromkeys(_WHY, write_unseen))
 OPENERS.update(dict.fromkeys(_BY_EXACT_TYPE, write_by_type))
 OPENERS[object] = write_object
+OPENERS[type(os.environ)] = write_environ
 CHOOSERS.append(_choose)
