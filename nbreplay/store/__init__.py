@@ -7,7 +7,7 @@
     journal.py      append-only files: layout, appending, scanning        reader.py   all of them, for reading
     index.py        hash of a key to places, in LMDB, deleted in any doubt
     frame.py        self-describing bytes: header, raw or compressed
-    identity.py     store.json        mac.py  the user's key        verify.py  every byte
+    identity.py     store.json        mac.py  the user's key        verify.py  every byte        prune.py
     disk.py         all writes        failpoints.py  named places at which tests break things
 
 Order of writing: blob, then journal, then index. The append of a record is the commit.
@@ -17,7 +17,8 @@ from nbreplay.store.blobs import BlobFolder
 from nbreplay.store.catalogue import Stored
 from nbreplay.store.identity import read_identity
 from nbreplay.store.journal import Place
+from nbreplay.store.prune import Pruned
 from nbreplay.store.store import Store
 from nbreplay.store.verify import Problem
 
-__all__ = ["BlobFolder", "Place", "Problem", "Store", "Stored", "read_identity"]
+__all__ = ["BlobFolder", "Place", "Problem", "Pruned", "Store", "Stored", "read_identity"]

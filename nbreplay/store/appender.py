@@ -11,7 +11,7 @@ from pathlib import Path
 from nbreplay.errors import StoreUnwritable
 from nbreplay.store.catalogue import Catalogue
 from nbreplay.store.disk import Disk
-from nbreplay.store.journal import BLOB, Journal, Place, pack_keys, pack_record
+from nbreplay.store.journal import BLOB, Journal, Place, number_of, pack_keys, pack_record
 from nbreplay.store.mac import UserKey
 
 Item = tuple[bytes, tuple[bytes, ...]]
@@ -69,7 +69,7 @@ class Appender:
         with self.lock:
             try:
                 journal = self._in_place()
-                first = self._catalogue.sequence + 1
+                first = self._catalogue.index.sequence + 1
                 data, places = self._pack(journal, form, kind_bytes, packed, first)
                 journal.append(data)
                 self.written_bytes += len(data)
@@ -78,7 +78,7 @@ class Appender:
                 raise StoreUnwritable(f"{self.path} cannot be written: {e}") from e
             index = self._catalogue.index
             with index.lock:
-                self._catalogue.sequence = max(self._catalogue.sequence, first + len(packed) - 1)
+                index.sequence = max(index.sequence, first + len(packed) - 1)
                 for sequence, (place, (body, keys)) in enumerate(zip(places, packed, strict=True), first):
                     self._catalogue.add(form, kind_bytes, keys, body, sequence, place)
                 index.positions[journal.name] = journal.end
@@ -132,9 +132,3 @@ class Appender:
         self.lock = threading.RLock()
         with contextlib.suppress(OSError):
             self.close()
-
-
-def number_of(name: str) -> int:
-    """Return the number of the journal *name*; 0 if it has none."""
-    head = name.partition("-")[0]
-    return int(head) if head.isascii() and head.isdigit() else 0

@@ -17,6 +17,7 @@ from nbreplay.store.journal import (
     FORGET,
     HEADER_BYTES,
     RECORD,
+    WHOLE,
     Place,
     Record,
     Visit,
@@ -48,8 +49,6 @@ class Catalogue:
 
     Attributes
     ----------
-    sequence : int
-        The largest sequence that was seen.
     damaged : int
         Records that were found damaged, and left out.
     """
@@ -57,11 +56,12 @@ class Catalogue:
     def __init__(self, journals: Journals, index: Index, key: UserKey) -> None:
         self.journals = journals
         self.index = index
-        self.sequence = 0
         self.damaged = 0
         self._key = key
         self._seeds: dict[bytes, int] = {}
         self._dropped: set[tuple[str, int]] = set()
+        self._replaced = {journal for journal, offset in index.forgotten if offset == WHOLE}
+        self._is_stale = False
         self._lock = threading.RLock()
         self._pid = os.getpid()
 
@@ -100,8 +100,12 @@ class Catalogue:
 
     def records(self) -> Iterator[Record]:
         """Yield all records that are not forgotten, from the journals themselves."""
+        return (record for record in self.valid() if record.form == RECORD)
+
+    def valid(self) -> Iterator[Record]:
+        """Yield all records and blobs that are not forgotten, from the journals themselves."""
         for record in self.journals.records():
-            if record.form == RECORD and record.place[:2] not in self.index.forgotten:
+            if record.place[:2] not in self.index.forgotten and record.place.journal not in self._replaced:
                 yield record
 
     def blob_records(self, name: bytes) -> Iterator[tuple[Place, Record | None]]:
@@ -174,11 +178,15 @@ class Catalogue:
             if self.index.is_lost or shrunk or not complete:
                 self.clear()
                 own = None
-            grown = [name for name in self.journals.grown(self.index.positions) if name != own]
+            grown = [n for n in self.journals.grown(self.index.positions) if n != own and n not in self._replaced]
             for name in grown:
                 with self.index.lock:
                     position = self.index.positions.get(name, 0)
                     self.index.positions[name] = self.journals.each(name, position, self._visitor(name))
+            if self._is_stale:  # a journal that was read turned out to be replaced; now that is known beforehand
+                self._is_stale = False
+                self.clear()
+                self.refresh()
         if grown:
             self.index.changed()
 
@@ -208,13 +216,13 @@ class Catalogue:
     def _visitor(self, name: str) -> Visit:
         """Return what takes in the records of journal *name*; the caller holds the index's lock."""
         number = self.index.number(name)
-        seeds, fresh, add = self._seeds, self.index.fresh, self.index.add
+        index, seeds, fresh, add = self.index, self._seeds, self.index.fresh, self.index.add
         pack, hashed = ENTRY.pack, xxhash.xxh3_128_digest
         every: dict[bytes, bytes] = {}
 
         def visit(form: int, kind: bytes, keys: bytes, sequence: int, offset: int, size: int, body: memoryview) -> None:
-            if sequence > self.sequence:
-                self.sequence = sequence
+            if sequence > index.sequence:
+                index.sequence = sequence
             if form == FORGET:
                 self._forget(body)
                 return
@@ -243,7 +251,11 @@ class Catalogue:
             rows = msgspec.msgpack.decode(body, type=list[tuple[str, int, int]])
         except msgspec.DecodeError:
             return
-        self.index.forgotten.update((journal, offset) for journal, offset, _ in rows)
+        for journal, offset, _ in rows:
+            self.index.forgotten.add((journal, offset))
+            if offset == WHOLE and journal not in self._replaced:
+                self._replaced.add(journal)
+                self._is_stale = self._is_stale or journal in self.index.positions
 
     def _seed(self, kind: bytes) -> int:
         seed = self._seeds.get(kind)

@@ -22,6 +22,9 @@ POINTS = (
     "journal.before",  # about to append
     "journal.half",  # half a record appended
     "journal.appended",  # committed; nothing else knows yet
+    "prune.copied",  # the new journal is written, under a temporary name
+    "prune.renamed",  # it is in its place, and those that it replaces are, too
+    "prune.removed",  # one of those is gone
     "index.before",  # a batch is about to be written
     "index.written",  # the batch is in the index, not synced
     "index.synced",  # closing: the index is durable, its mark is not there

@@ -62,6 +62,8 @@ class Index:
         How far each journal was read: everything before is in the index.
     forgotten : set of (str, int)
         Journal and offset of records that are not to be found any more.
+    sequence : int
+        The largest sequence of a record that was seen: the next one's is larger.
     is_lost : bool
         What was written cannot be read any more: the owner clears the index, which goes on in memory, and refills it.
     """
@@ -72,6 +74,7 @@ class Index:
         self.positions: dict[str, int] = {}
         self.forgotten: set[tuple[str, int]] = set()
         self.lock = threading.RLock()
+        self.sequence = 0
         self.is_lost = False
         self._env = env
         self._mark = mark
@@ -225,6 +228,7 @@ class Index:
     def _pack_facts(self) -> bytes:
         facts = {
             "version": VERSION,
+            "sequence": self.sequence,
             "journals": [[name, self.positions.get(name, 0)] for name in self.journals],
             "forgotten": sorted(self.forgotten),
         }
@@ -239,6 +243,7 @@ class Index:
             facts = json.loads(packed)
             if facts["version"] != VERSION:
                 raise ValueError(f"version {facts['version']}")
+            self.sequence = int(facts["sequence"])
             for name, position in facts["journals"]:
                 self.positions[name] = position
                 self.number(name)

@@ -20,7 +20,7 @@ offset  size  field
 ======  ====  =========================================================================================
 0       4     magic, ``NBRR``
 4       1     version, 1
-5       1     form: 0 record, 1 blob (a frame, under its digest), 2 places that are forgotten
+5       1     form: 0 record, 1 blob (a frame, under its digest), 2 forgotten places (msgpack of such triples)
 6       2     length of the kind, bytes
 8       8     xxh3-64 of all that follows, seeded with the journal's name, the offset and the 8 bytes before
 16      8     sequence: larger than that of every record its writer had seen
@@ -38,6 +38,7 @@ damage makes a reader look for the next magic. Numbers of journals and sequences
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
@@ -60,6 +61,8 @@ SUFFIX = ".nbj"
 
 RECORD, BLOB, FORGET = 0, 1, 2
 """Forms of a record."""
+WHOLE = -1
+"""Offset by which a whole journal is forgotten: another one holds what was needed of it."""
 
 _FILE = struct.Struct("<4sH2x16s32xQ")
 _FRONT = struct.Struct("<4sBBH")
@@ -107,6 +110,23 @@ class Record(NamedTuple):
         """Return whether the user of *key* wrote it."""
         return is_own(self.raw, key)
 
+    def moved(self, seed: int, offset: int) -> bytes:
+        """Return its bytes for another place; sequence and code stay."""
+        front = bytes(self.raw[:8])
+        covered = bytes(self.raw[16:])
+        return front + _check(front, covered, seed, offset) + covered
+
+
+def new_name(number: int) -> str:
+    """Return a name for a journal that nobody else gives."""
+    return f"{number:06d}-{os.urandom(8).hex()}"
+
+
+def number_of(name: str) -> int:
+    """Return the number of the journal *name*; 0 if it has none."""
+    head = name.partition("-")[0]
+    return int(head) if head.isascii() and head.isdigit() else 0
+
 
 @lru_cache(maxsize=1024)
 def seed_of(journal: str) -> int:
@@ -153,8 +173,12 @@ def pack_record(
         raise ValueError(f"a record of {len(rest)} bytes; put large content as a blob")
     signed = key.code(front[4:8], back, rest) if key else NO_MAC
     covered = b"".join((back, signed, rest))
-    check = xxhash.xxh3_64_digest(covered, (seed + offset ^ int.from_bytes(front, "little")) & _MASK)
-    return front + check[::-1] + covered
+    return front + _check(front, covered, seed, offset) + covered
+
+
+def _check(front: bytes, covered: bytes, seed: int, offset: int) -> bytes:
+    """Return the checksum of a record at *offset* of the journal whose name gives *seed*."""
+    return xxhash.xxh3_64_digest(covered, (seed + offset ^ int.from_bytes(front, "little")) & _MASK)[::-1]
 
 
 def parse_record(raw: memoryview, journal: str, seed: int, offset: int) -> Record | None:
@@ -241,13 +265,15 @@ class Journal:
     """
 
     def __init__(self, journals_dir: Path, number: int, identity: bytes, disk: Disk) -> None:
-        self.name = f"{number:06d}-{os.urandom(8).hex()}"
+        self.name = new_name(number)
         self.path = journals_dir / f"{self.name}{SUFFIX}"
         self.seed = seed_of(self.name)
         self.end = FILE_BYTES
         self._disk = disk
         self._synced = 0
         self.fd = disk.create(self.path)
+        with contextlib.suppress(OSError):  # says that the writer lives; where it cannot be said, prune leaves journals
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
             reach("journal.created")
             disk.write(self.fd, pack_file_header(identity), 0)

@@ -84,8 +84,13 @@ def _read_or_make(path: Path) -> bytes:
     finally:
         os.close(fd)
     try:
-        with contextlib.suppress(FileExistsError):  # two processes at once: the first one's key is the key
+        try:
             os.link(temporary, path)
+        except FileExistsError:  # two processes at once: the first one's key is the key
+            pass
+        except OSError:  # no hard links here
+            if not path.exists():
+                temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     return _read(path)

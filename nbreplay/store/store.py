@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +25,7 @@ from nbreplay.store.identity import make_store, read_identity
 from nbreplay.store.index import Index
 from nbreplay.store.journal import BLOB, FORGET, RECORD, Place
 from nbreplay.store.mac import user_key
+from nbreplay.store.prune import GRACE_S, Pruned, prune_files, prune_journals
 from nbreplay.store.reader import Journals
 from nbreplay.store.registry import Registry
 from nbreplay.store.verify import Problem, verify_store
@@ -342,6 +343,41 @@ class Store:
     def verify(self) -> list[Problem]:
         """Read every byte and return what is wrong; an empty list if nothing is."""
         return verify_store(self.path)
+
+    def prune(self, keep: Collection[str], *, grace_s: float = GRACE_S) -> Pruned:
+        """Remove every blob that is not in *keep*, what was forgotten, and leftovers of writes that were cut off.
+
+        Parameters
+        ----------
+        keep : collection of str
+            Digests of all blobs that some record needs.
+        grace_s : float
+            Files younger than this stay: a process may be about to append the record that needs them.
+
+        Raises
+        ------
+        StoreUnwritable
+            It could not be done, or not all of it; nothing that is needed is gone.
+        """
+        self._check_writable()
+        self.refresh()
+        with self._appender.lock:
+            self._appender.close()
+            try:
+                files = prune_files(self.path, keep, self._disk, grace_s)
+                if self._folder.network:
+                    journals = Pruned(journals_kept="on a network file system nobody can tell who writes to them")
+                else:
+                    journals = prune_journals(self.path, self.identity, self._catalogue, keep, self._disk)
+            except OSError as e:
+                raise StoreUnwritable(f"{self.path} cannot be pruned: {e}") from e
+            finally:
+                self._catalogue.rebuild()
+        return Pruned(
+            files=files.files + journals.files,
+            size_bytes=files.size_bytes + journals.size_bytes,
+            journals_kept=journals.journals_kept,
+        )
 
     # ------------------------------------------------------------ parts
 

@@ -47,6 +47,9 @@ def workload(folder, seen, *, disk=None):
             body = " ".join([str(number), *(ref.digest for ref in refs)]).encode()
             if attempt(lambda b=body: store.append("cell", b, [b"all"])):
                 seen.cells.append(body)
+            if number == 1:
+                attempt(lambda: store.forget([store.append("other", b"to be forgotten", [b"o"])]))
+                attempt(lambda: store.prune(contents(), grace_s=0))
             if number == 2:
                 attempt(store.sync)
                 attempt(lambda: store.append_many("task", [(b"t%d" % n, [b"t"]) for n in range(5)]))

@@ -1,6 +1,7 @@
 """The store as its users see it."""
 
 import os
+import shutil
 import threading
 
 import pytest
@@ -69,6 +70,19 @@ def test_records_are_found_while_the_index_is_written_and_afterwards(store):
         if number % 100 == 50:
             store.sync()
     assert bodies(store.find("cell", b"k")) == [b"%d" % number for number in range(300)]
+
+
+@pytest.mark.parametrize("how", ["clean", "index gone"])
+def test_what_is_appended_after_reopening_comes_last(folder, how):
+    for number in range(4):
+        with Store.open(folder) as store:
+            for _ in range(4 - number):  # so that later openings append fewer
+                store.append("cell", b"%d" % number, [b"k"])
+        if how == "index gone":
+            shutil.rmtree(folder / "index")
+    with Store.open(folder) as store:
+        found = bodies(store.find("cell", b"k"))
+        assert found == sorted(found)
 
 
 def test_a_scan_sees_all_records_of_a_kind_in_their_order(store, folder):
@@ -315,8 +329,6 @@ def test_a_damaged_record_is_left_out_and_counted(store, folder):
 
 
 def test_a_deleted_folder_costs_one_append_and_then_a_new_store_is_begun(store, folder):
-    import shutil
-
     ref = store.put(b"small")
     store.append("cell", b"old", [b"k"])
     identity = store.identity
