@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import collections
+import sys
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -23,12 +24,24 @@ def write_list(w: Walker, obj: list[Any]) -> Parts:
 
 
 def write_dict(w: Walker, obj: dict[Any, Any]) -> Parts:
+    if obj is w.home or obj is sys.modules or obj is w.main:
+        return _everything(w, obj)
     if not w.number(obj):
         return None
     if w.collecting:
         w.objects[id(obj)] = obj
     w.out += b"d"
     return mapping(w, obj)
+
+
+def _everything(w: Walker, obj: dict[str, Any]) -> Parts:
+    """Write the notebook's namespace, or the table of modules, met as a value: never what is in it."""
+    w.out += b"modules" if obj is sys.modules else b"home"
+    if w.task:
+        w.refuse(
+            "dynamic", "reaches sys.modules" if obj is sys.modules else "reaches all names of the notebook at once"
+        )
+    return None
 
 
 def mapping(w: Walker, obj: Any) -> Parts:
@@ -287,7 +300,7 @@ def write_namespace(w: Walker, obj: types.SimpleNamespace) -> Parts:
         return None
     w.link(obj)
     w.out += b"n"
-    return mapping(w, vars(obj))
+    return (vars(obj),) if w.exact else mapping(w, vars(obj))
 
 
 OPENERS.update(

@@ -18,6 +18,7 @@ from __future__ import annotations
 import enum
 import importlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -144,6 +145,7 @@ class Walker:
         self.exact = mode is Mode.NAMESPACE
         self.task = mode is Mode.TASK
         self.home = home
+        self.main = getattr(sys.modules.get("__main__"), "__dict__", None)
         self.out = bytearray()
         self.memo: dict[int, int] = {}
         self.keep: list[Any] = []  # index is the number; holding objects keeps ids from being used again
