@@ -221,8 +221,7 @@ def _open(scope: Scope, name: Any, mode: Any, flags: Any) -> None:
     if _outside(scope, path):
         return
     if not flags & _CHANGES:
-        if not os.path.isdir(path):  # a descriptor of a folder tells nothing yet
-            scope.read(path)
+        scope.read(path, folders=False)
     elif flags & os.O_EXCL:
         scope.read(path, "exists")
         scope.write(path)
@@ -242,12 +241,17 @@ _SEARCHES_THE_PATH = ("importlib/metadata/__init__.py", "importlib_metadata/__in
 
 
 def _list(scope: Scope, name: Any = None) -> None:
+    key = (name, "list") if type(name) is str else None
+    if key is not None and key in scope.memo:
+        return
     caller = _caller_file()
     if caller.startswith("<frozen importlib") or caller.endswith(("shutil.py", *_SEARCHES_THE_PATH)):
         return  # the import system lists sys.path; what it finds is seen when it is opened
     path = os.readlink(f"/proc/self/fd/{name}") if isinstance(name, int) else path_of(name)
     if path is not None and not _outside(scope, path):
         scope.read(path)
+        if key is not None:
+            scope.memo.add(key)
 
 
 def _remove(scope: Scope, name: Any, folder: Any = -1) -> None:

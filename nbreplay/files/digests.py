@@ -10,12 +10,14 @@ from collections.abc import Iterable
 
 import xxhash
 
-from nbreplay.digest import CHUNK_BYTES, Digest, combine, combine_all, digest_chunked
+from nbreplay.digest import CHUNK_BYTES, Digest, combine, combine_all, digest_bytes, digest_chunked
 from nbreplay.files.paths import ignored_entry
 from nbreplay.records import FileState
 
 Signature = tuple[int, int, int, int, int]
 """(device, inode, size, mtime_ns, ctime_ns)."""
+
+SMALL_BYTES = 64 << 10
 
 MISSING = FileState(digest=None)
 _O_READ = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOCTTY", 0)
@@ -127,7 +129,7 @@ class FileDigests:
             for _ in range(2):  # once more if somebody wrote meanwhile
                 before = os.fstat(opened)
                 racy = self.racy(before)
-                content, size = digest_descriptor(opened)
+                content, size = digest_descriptor(opened, before.st_size)
                 state = FileState(digest=content, size_bytes=size)
                 if signature(os.fstat(opened)) == signature(before) and size == before.st_size:
                     if not racy:
@@ -141,9 +143,14 @@ class FileDigests:
             os.close(opened)
 
 
-def digest_descriptor(opened: int) -> tuple[Digest, int]:
+def digest_descriptor(opened: int, expected_bytes: int = CHUNK_BYTES) -> tuple[Digest, int]:
     """Return digest and size of an open file: the digest that its bytes have as a blob."""
     os.lseek(opened, 0, os.SEEK_SET)
+    if expected_bytes < SMALL_BYTES:  # most files: no buffer of a chunk for them
+        data = os.read(opened, SMALL_BYTES)
+        if len(data) < SMALL_BYTES and not os.read(opened, 1):
+            return digest_bytes(data), len(data)
+        os.lseek(opened, 0, os.SEEK_SET)
     buffer = bytearray(CHUNK_BYTES)
     view = memoryview(buffer)
     chunks, size = [], 0

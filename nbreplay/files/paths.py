@@ -113,6 +113,15 @@ class Counted:
             return True
         return not (slashed.startswith(_SYSTEM) or any(part in slashed for part in _NEVER_INSIDE))
 
+    def portable(self, path: str) -> str:
+        """As :func:`portable`, for a path that is absolute and clean."""
+        for home in self._home:
+            if path.startswith(home):
+                return "./" + path[len(home) :]
+            if path == home[:-1]:
+                return "."
+        return path
+
     def inside(self, path: str) -> bool:
         """Say whether *path* is the notebook's folder or below it."""
         return (path + "/").startswith(self._home)

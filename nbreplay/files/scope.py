@@ -18,7 +18,7 @@ from nbreplay.files.digests import (
     stat_or_none,
     stat_state,
 )
-from nbreplay.files.paths import Counted, ignored_entry, portable
+from nbreplay.files.paths import Counted, ignored_entry
 from nbreplay.records import FileState
 
 AT_OPEN_BYTES = 1 << 20
@@ -110,19 +110,21 @@ class Scope:
         """Something beyond the file system was used: a reason to refuse a task, a mark on a cell."""
         (self.refuse if self.strict else self.mark)(f"{what}; {remedy}" if self.strict else what)
 
-    def read(self, path: str, aspect: str = "content") -> None:
-        """*path* is about to be looked at."""
+    def read(self, path: str, aspect: str = "content", *, folders: bool = True) -> None:
+        """*path* is about to be looked at; not *folders*: opening one tells nothing of what is in it."""
         if not self.counted(path):
             return
         with self._lock:
             known = self._reads.get(path)
             if path in self._writes or (known is not None and _RANK[known.aspect] >= _RANK[aspect]):
                 return
-            found = stat_or_none(path)
-            if known is not None and known.state == MISSING and found is not None and not self._made(path):
-                self.refuse(f"{self._show(path)} appeared while it ran")
-            if self._made(path):
+            if self._writes and self._made(path):
                 return
+            found = stat_or_none(path)
+            if found is not None and not folders and stat.S_ISDIR(found.st_mode):
+                return
+            if known is not None and known.state == MISSING and found is not None:
+                self.refuse(f"{self._show(path)} appeared while it ran")
             self._reads[path] = self._look(path, found, aspect)
 
     def _look(self, path: str, found: os.stat_result | None, aspect: str) -> _Read:
@@ -329,7 +331,7 @@ class Scope:
                 self.refuse(f"{self._show(target)} is still open for writing; close it in the same cell or task")
 
     def _show(self, path: str) -> str:
-        return portable(path, self.counted.root)
+        return self.counted.portable(path)
 
 
 def _lstat_or_none(path: str) -> os.stat_result | None:
