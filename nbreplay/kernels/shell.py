@@ -11,6 +11,7 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from nbreplay.kernels import interrupts
 from nbreplay.kernels.turns import Turns
 
+_RESULTS = ("_", "__", "___")
 _FORWARDED = inspect.signature(ZMQInteractiveShell.run_cell_async).parameters
 
 
@@ -59,12 +60,25 @@ class NBReplayShell(ZMQInteractiveShell):
         turns = self.turns
         if turns is not None and turns.turn is not None and turns.depth == 1 and turns.here():
             turn = turns.turn
+            results = [self.user_ns.get(name) for name in _RESULTS]
             try:
                 if not turn.begun and turns.begin(turn.transformed or turn.source, turn.execution_count):
                     return False
+                self._adopt_results(results)
             except KeyboardInterrupt as e:  # the cell is interrupted before its first line
                 if kwargs.get("result") is not None:
                     kwargs["result"].error_in_exec = e
                 self.showtraceback()
                 return True
         return await super().run_ast_nodes(nodelist, *args, **kwargs)
+
+    def _adopt_results(self, before: list[Any]) -> None:
+        """Tell the displayhook which last results were brought back.
+
+        Where a last result is not the object that the displayhook remembers, it takes it for the user's own name and
+        does not touch it any more.
+        """
+        for name, old in zip(_RESULTS, before, strict=True):
+            value = self.user_ns.get(name)
+            if value is not old and getattr(self.displayhook, name) is old:
+                setattr(self.displayhook, name, value)

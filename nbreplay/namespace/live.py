@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import threading
-import time
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,9 +33,6 @@ RELEASED = object()
 
 SMALL_COUNT = 1000
 """Objects in small names together; at about 3 us each, what may be looked at after every cell."""
-
-SAMPLE_MAX_S = 0.05
-"""Seconds that looking at a value may take for it to be sampled after every cell; generous, machines are busy."""
 
 _INPUTS = re.compile(r"_i{1,3}|_i\d+")
 _RESULT = re.compile(r"_\d+")
@@ -268,9 +264,7 @@ class Live:
 
     def look(self, node: str, value: Any, stop: Callable[[], bool] | None) -> Known:
         """Walk *value* and return what was seen; the partition follows."""
-        began = time.perf_counter()
         found = walk(value, mode=Mode.NAMESPACE, home=self.user_ns, stop=stop)
-        slow = time.perf_counter() - began > SAMPLE_MAX_S
         before = self.known.get(node)
         linked, lineages = self._definitions(found)
         hidden, weak = hidden_state(found.objects.values())
@@ -297,8 +291,6 @@ class Live:
         self.known[node] = known
         # Definitions are referred to in a pickle, not held: a sample would not show that they changed.
         small = found.size_bytes <= self.settings.small_unit_bytes and known.token is None and not is_definition(node)
-        # What is slow to look at, a reducer of the user's, is walked: a walk can be interrupted, a sample cannot.
-        small = small and not slow
         self.quick.take(node, value, small=small and type(value) not in _ATOMS and not isinstance(value, type))
         self.partition.put(node, known.ids, known.spans)
         return known

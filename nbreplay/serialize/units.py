@@ -26,6 +26,7 @@ import re
 import struct
 import sys
 import threading
+import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -175,6 +176,10 @@ def _hash(held: Held, chunks: Mapping[tuple[int, int], bytes]) -> None:
     held.digest = digest_chunked(held.chunks, size)
 
 
+SAMPLE_MAX_S = 0.05
+"""Seconds that a sample may take; small values take microseconds, but pickling runs the user's code."""
+
+
 class Sampler:
     """Pickles small values again and again, to see whether they changed.
 
@@ -185,13 +190,19 @@ class Sampler:
     def __init__(self, session: Session) -> None:
         self._file = io.BytesIO()
         self._others: list[Any] = []
-        self._pickler = _Pickler(self._file, self._others, session, set(), None, None)
+        self._pickler = _Pickler(self._file, self._others, session, set(), None, self._poll)
+        self._deadline = 0.0
+
+    def _poll(self) -> None:
+        if time.monotonic() > self._deadline:
+            raise TimeoutError  # a slow reducer of the user's: a walk, which can be interrupted, is better
 
     def sample(self, value: Any) -> object | None:
         """Return what *value* looks like now, None if that cannot be said this way."""
         pickler, file = self._pickler, self._file
         file.seek(0)
         file.truncate()
+        self._deadline = time.monotonic() + SAMPLE_MAX_S
         try:
             pickler.dump(value)
             if self._others or pickler.memories.by_place:

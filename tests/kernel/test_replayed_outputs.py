@@ -42,7 +42,7 @@ CELLS = {
         "clear_output(wait=True)\nprint('newest')"
     ),
     "an async cell": "import asyncio\nprint('a')\nawait asyncio.sleep(0.01)\nprint('b')\n'c'",
-    "text of a thread": "import threading\nt = threading.Thread(target=print, args=('thread',)); t.start(); t.join()",
+    "text of a thread": "import threading\nt = threading.Thread(target=print, args=('thread',)); t.start(); t.join(); del t",
     "text of a forked child": (
         "import os, time\npid = os.fork()\nif pid == 0:\n    print('child', flush=True)\n    os._exit(0)\n"
         "done = os.waitpid(pid, 0); time.sleep(0.3)"
