@@ -141,6 +141,14 @@ class Attached:
         except Exception:
             logger.debug("scattered data has no digest", exc_info=True)
 
+    def detach(self) -> None:
+        """Take the cache from the client again, and say so to the scheduler."""
+        for name in ("_graph_to_futures", "_scatter"):
+            vars(self.client).pop(name, None)
+        if self.mode == "plugin" and self.client.status == "running" and not self.client.asynchronous:
+            self.client.sync(self.client.scheduler.nbreplay_leave, client=self.client.id, callback_timeout=5)
+        self.mode = "none"
+
     # ------------------------------------------------------------ what is asked
 
     def tell(self, label: str, *, stored_s: float = 0.0) -> Any:

@@ -187,6 +187,11 @@ class KernelCache:
     def close(self, timeout_s: float = 30.0) -> None:
         """Wait for what is being written, and let go. The store is the caller's."""
         self.settle(timeout_s)
+        for attached in list(self._clients.values()):
+            try:
+                attached.detach()
+            except Exception:
+                logger.debug("a client could not be left", exc_info=True)
         self._clients.clear()
         if self._ledger is not None:
             self._ledger.close()

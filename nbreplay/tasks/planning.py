@@ -241,5 +241,6 @@ def order(ts: Any, entry: Entry) -> None:
         record=session.record,
         transfer_bytes=settings.scheduler_transfer_bytes,
         inline_bytes=settings.inline_result_bytes,
+        shape=entry.shape.own() if entry.shape.by_reference else b"",
     )
     ts.annotations = {**(ts.annotations or {}), ANNOTATION: to_bytes(asked)}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nbreplay.fingerprint import Mode, register_atom, walk
+from nbreplay.fingerprint import Mode, walk
+from nbreplay.fingerprint.atoms import register_atom
 from nbreplay.tasks.literal import Literals
 from nbreplay.tasks.shape import Coded, Shaper
 
@@ -57,7 +59,15 @@ class FingerprintCoder:
             return Coded(bytes(16), (f"a {type(value).__name__} cannot be fingerprinted: {error}",))
         refusals = [str(r) for r in seen.refusals if getattr(r, "kind", "") not in self.lifted]
         parts = tuple((c.label, c.name, c.digest, "") for c in seen.components)
-        return Coded(bytes.fromhex(seen.digest), tuple(refusals), parts)
+        return Coded(bytes.fromhex(seen.digest), tuple(refusals), parts, any(map(_is_imported, seen.definitions)))
+
+
+def _is_imported(definition: Any) -> bool:
+    """Whether *definition* is of a module that each process imports for itself, so that another may hold an older one."""
+    name = getattr(definition, "__module__", None)
+    if not isinstance(name, str) or name in ("__main__", "__mp_main__"):
+        return False
+    return getattr(sys.modules.get(name), "__file__", None) is not None
 
 
 def _local_files(filesystem: Any) -> bytes:

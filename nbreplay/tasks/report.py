@@ -25,7 +25,10 @@ FIXED_S = 0.002
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Scheduler to worker, with a task: watch it, and perhaps keep its result."""
+    """Scheduler to worker, with a task: watch it, and perhaps keep its result.
+
+    *shape* is not empty if the task runs code of local modules; it is the digest of what the planner saw of it.
+    """
 
     store: str
     root: str
@@ -33,6 +36,7 @@ class Order:
     record: bool = True
     transfer_bytes: int = 0
     inline_bytes: int = INLINE_BYTES
+    shape: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,7 +75,12 @@ class TaskCachePlugin(SchedulerPlugin):
             "nbreplay-stored": self.on_stored,
             "nbreplay-broken": self.on_broken,
         }
-        scheduler.handlers |= {"nbreplay_join": self.join, "nbreplay_tell": self.tell, "nbreplay_prints": self.prints}
+        scheduler.handlers |= {
+            "nbreplay_join": self.join,
+            "nbreplay_leave": self.leave_when_stored,
+            "nbreplay_tell": self.tell,
+            "nbreplay_prints": self.prints,
+        }
         self.quiet.install()
 
     async def close(self) -> None:
@@ -100,9 +105,13 @@ class TaskCachePlugin(SchedulerPlugin):
         """A client asks for the cache. Return "" or why it cannot have it."""
         chosen = Settings().but(**(settings or {}))
         known = self.sessions.get(client)
-        if known is not None:
+        if known is not None and str(known.ledger.store.path) == store:
+            self._gone.discard(client)
             known.serve, known.record, known.workers_fit = serve, record, workers_fit
+            known.tallies.clear()
             return ""
+        if known is not None:
+            self.leave(client)
         if not Path(store).is_dir():
             return f"the scheduler does not see {store}"
         try:

@@ -49,6 +49,7 @@ class Coded(NamedTuple):
     digest: bytes
     refusals: tuple[str, ...] = ()
     components: tuple[tuple[str, str, str, str], ...] = ()
+    by_reference: bool = False  # code of modules that every process imports for itself
 
 
 class Coder(Protocol):
@@ -72,6 +73,12 @@ class Shape:
     refusals: tuple[str, ...] = ()
     paths: bool = False
     components: tuple[tuple[str, str, str, str], ...] = ()
+    by_reference: bool = False
+
+    def own(self) -> bytes:
+        """Return the digest of the program itself: equal in two processes if they would run the same code."""
+        parts = [local + b"%d" % len(inputs or ()) for local, inputs in self.steps]
+        return xxhash.xxh3_128_digest(b"".join(parts))
 
 
 def data_leaf(digest: bytes) -> bytes:
@@ -133,6 +140,7 @@ class _Building:
         self.refusals: list[str] = []
         self.components: list[tuple[str, str, str, str]] = []
         self.paths = False
+        self.by_reference = False
 
     def finish(self, kind: str, name: str) -> Shape:
         return Shape(
@@ -143,6 +151,7 @@ class _Building:
             tuple(dict.fromkeys(self.refusals)),
             self.paths,
             tuple(self.components),
+            self.by_reference,
         )
 
     def data(self, value: object) -> int:
@@ -242,6 +251,7 @@ class _Building:
             self.refusals.extend(coded.refusals)
         if coded.components:
             self.components.extend(coded.components)
+        self.by_reference |= coded.by_reference
         return coded.digest
 
 

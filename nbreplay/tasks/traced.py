@@ -58,10 +58,21 @@ class Traced:
             value = self.node(values)
             seconds = time.perf_counter() - start
         try:
-            self.done(report(value, seconds, scope, self.order, self.later, self.token))
+            told = self._other_code() or report(value, seconds, scope, self.order, self.later, self.token)
+            self.done(told)
         except Exception:
             logger.warning("what task %r did could not be told; it is not cached", self.node, exc_info=True)
         return value
+
+    def _other_code(self) -> Report | None:
+        """Modules live as long as their process: one that was edited since is not what the planner has looked at."""
+        if not self.order.shape:
+            return None
+        from nbreplay.tasks.prints import make_shaper
+
+        if make_shaper(Path(self.order.root)).shape("", self.node).own() == self.order.shape:
+            return None
+        return Report(refusals=("its worker holds another version of a local module; restart the cluster",))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.node, name)
