@@ -12,6 +12,7 @@ from nbreplay.store import Store
 _random = random.Random(1)
 LARGE = [_random.randbytes(200_000) for _ in range(3)]
 SOFT = b"soft " * 40_000
+UNNEEDED = _random.randbytes(20_000)
 
 
 @dataclass
@@ -49,6 +50,7 @@ def workload(folder, seen, *, disk=None):
                 seen.cells.append(body)
             if number == 1:
                 attempt(lambda: store.forget([store.append("other", b"to be forgotten", [b"o"])]))
+                attempt(lambda: store.put(UNNEEDED))
                 attempt(lambda: store.prune(contents(), grace_s=0))
             if number == 2:
                 attempt(store.sync)

@@ -63,6 +63,16 @@ def test_killed_when_the_index_is_taken_into_use_again(tmp_path):
     check(tmp_path / "nb", told)
 
 
+@pytest.mark.parametrize("point", ["prune.copied", "prune.renamed", "prune.removed:1", "prune.removed:2"])
+def test_killed_while_journals_are_made_one_nothing_is_found_twice(tmp_path, point):
+    told = []
+    for _ in range(3):
+        told += run(tmp_path / "nb", "")[0]
+    more, status = run(tmp_path / "nb", point)
+    assert os.WTERMSIG(status) == 9
+    check(tmp_path / "nb", told + more)
+
+
 @pytest.mark.parametrize("error", ["ENOSPC", "EIO"])
 @pytest.mark.parametrize("point", [p for p in failpoints.POINTS if p.startswith(("blob.", "journal."))])
 def test_an_error_at_this_step_costs_this_step_only(tmp_path, point, error):
