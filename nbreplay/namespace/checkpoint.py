@@ -90,6 +90,7 @@ class Capturing:
         self.values: dict[str, Any] = {}
         self.capture = Capture(boundary=boundary)
         self.problems: list[str] = []
+        self._by_unit: dict[str | None, set[str]] | None = None
         self.left: set[str] = set()
         """Definitions that some value referred to before and does not now."""
         self._number = 0
@@ -196,7 +197,7 @@ class Capturing:
         for members in live.groups:
             if not suspects.isdisjoint(members):
                 suspects.update(name for name in members if name in self.values)
-        groups = {members: digest for members, digest in live.groups.items() if suspects.isdisjoint(members)}
+        groups: dict[tuple[str, ...], Digest] = {}
         done: set[str] = set()
         while True:
             todo = [node for node in suspects if node in self.values and node not in done and node in live.known]
@@ -216,7 +217,9 @@ class Capturing:
             # A dump may meet a definition that no walk saw.
             self._follow_definitions()
             suspects |= {node for node in self.looked if node not in done and is_definition(node)}
-        self.capture.all_groups = groups
+        done |= deleted
+        old = {members: each for members, each in live.groups.items() if done.isdisjoint(members)}
+        self.capture.all_groups = {**old, **groups}
 
     def _joint(self, names: tuple[str, ...]) -> Digest:
         """Return the digest of a covariable: of all its names together, since sharing counts."""
@@ -245,13 +248,24 @@ class Capturing:
         units = {state.unit for state in states if state is not None}
         if len(units) > 1:
             return True
-        if digest is None:
+        if digest is not None and live.groups.get(names) not in (None, digest):
+            return True
+        beside = self._holders().get(units.pop(), set())
+        if beside <= set(members) and (digest is None or names in live.groups):
             return False
-        if names in live.groups:
-            return live.groups[names] != digest
-        # What is left of a covariable that lost a name is still in its unit as it was.
-        left_over = any(set(names) < set(group) for group in live.groups)
-        return not (left_over and all(live.known[n].kept_ids == live.known[n].ids for n in names))
+        # Its unit holds names that it does not share objects with any more. Those whose objects are the same still are in
+        # it as they were; equal objects that took their place are not.
+        return any(live.known[node].kept_ids != live.known[node].ids for node in members)
+
+    def _holders(self) -> dict[str | None, set[str]]:
+        """Return the loaded nodes by the unit that they were in at the last boundary."""
+        if self._by_unit is None:
+            self._by_unit = {}
+            live = self.live
+            for node, state in [*live.states.items(), *live.definitions.items()]:
+                if node in self.values:
+                    self._by_unit.setdefault(state.unit, set()).add(node)
+        return self._by_unit
 
     def _dump(self, members: tuple[str, ...], digest: Digest | None) -> None:
         live = self.live

@@ -75,7 +75,12 @@ class Session:
         """Remember which functions belong to *cls*."""
         for name, value in list(vars(cls).items()):
             function = getattr(value, "__func__", value) if isinstance(value, staticmethod | classmethod) else value
-            if isinstance(function, FunctionType) and function.__module__ == cls.__module__:
+            # A function made elsewhere and put into the class is not its own; one with a closure is data.
+            if (
+                isinstance(function, FunctionType)
+                and function.__qualname__ == f"{cls.__qualname__}.{name}"
+                and function.__code__.co_freevars in ((), ("__class__",))
+            ):
                 self.methods.setdefault(id(function), (cls, name))
 
     def forget(self, lineage: str) -> None:
