@@ -129,11 +129,11 @@ class Tour:
     def _run_plain(self, variant: Variant, notebook: NotebookNode) -> _Seen:
         if variant.edit not in self._plain:
             self.told(f"plain run{' of the edited notebook' if variant.edit else ''}, without nbreplay")
-            self._plain[variant.edit] = self._run(self.folder / "plain", notebook, Request(kernel=PLAIN, probes=PROBES))
+            self._plain[variant.edit] = self._run(self.folder / "plain", notebook, self._request(PLAIN))
         return self._plain[variant.edit]
 
     def _run_here(self, variant: Variant, notebook: NotebookNode) -> _Seen:
-        return self._run(self.folder / "work", notebook, Request(kernel=variant.kernel, probes=PROBES))
+        return self._run(self.folder / "work", notebook, self._request(variant.kernel))
 
     def _run_away(self, notebook: NotebookNode) -> _Seen:
         """Pack what was recorded, unpack it in another folder, run the last cell there."""
@@ -144,9 +144,12 @@ class Tour:
             unpack(archive, away)
         hidden = (self.folder / "work").rename(self.folder / "hidden")  # so that no absolute path can help, either
         try:
-            return self._run(away, notebook, Request(kernel=REPEAT, first=3, last=3, probes=PROBES))
+            return self._run(away, notebook, self._request(REPEAT, first=3))
         finally:
             hidden.rename(self.folder / "work")
+
+    def _request(self, kernel: str, *, first: int = 1) -> Request:
+        return Request(kernel=kernel, first=first, probes=PROBES, log=self.folder / "kernels.log")
 
     def _run(self, folder: Path, notebook: NotebookNode, request: Request) -> _Seen:
         path = folder / NOTEBOOK.name

@@ -11,7 +11,7 @@ from rich.text import Text
 
 NEVER_RUN = ("empty", "not_run", "skipped")
 
-NARROWEST = 100
+NARROWEST = 120
 """Columns that a table may use where the output is no terminal and has no width of its own."""
 
 # Shape and word first, colour second: a restored cell must not look like one that ran.

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,8 @@ class Request:
         The store, where it is not the one beside the notebook.
     environment : mapping
         Variables for the kernel, over those of this process.
+    log : Path or None
+        Where the kernel process writes what it says outside of cells; None: to this process's own output.
     probes : mapping
         Expressions to print in the kernel when all is done, by a name for each: how tests compare values.
     """
@@ -62,6 +65,7 @@ class Request:
     allow_errors: bool = False
     store: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    log: Path | None = None
     probes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -149,7 +153,13 @@ class _Run:
     async def _start(self) -> None:
         environment = kernel_environment(self.path, self.request.store, dict(self.request.environment))
         try:
-            await self.client.async_start_new_kernel(cwd=str(self.path.absolute().parent), env=environment)
+            with ExitStack() as stack:
+                streams: dict[str, Any] = {}
+                if self.request.log is not None:
+                    log = stack.enter_context(self.request.log.open("ab"))
+                    streams = {"stdout": log, "stderr": log}
+                cwd = str(self.path.absolute().parent)
+                await self.client.async_start_new_kernel(cwd=cwd, env=environment, **streams)
             await self.client.async_start_new_kernel_client()
         except (RuntimeError, OSError) as e:
             raise RunFailed(f"the kernel {self.request.kernel} did not start ({e}); see its messages above") from e
