@@ -89,7 +89,12 @@ def prune_journals(path: Path, identity: str, catalogue: Catalogue, keep: Collec
         if len(names) <= 1 and after > WORTH_IT * before:
             disk.remove(temporary)
             return Pruned()
-        disk.rename(temporary, folder / f"{name}{SUFFIX}")
+        try:
+            disk.rename(temporary, folder / f"{name}{SUFFIX}")
+        except OSError:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
         disk.sync_folder(folder)
         reach("prune.renamed")
         for old in names:
