@@ -73,12 +73,13 @@ class NBReplayShell(ZMQInteractiveShell):
         return await super().run_ast_nodes(nodelist, *args, **kwargs)
 
     def _adopt_results(self, before: list[Any]) -> None:
-        """Tell the displayhook which last results were brought back.
+        """Tell IPython which last results were brought back.
 
-        Where a last result is not the object that the displayhook remembers, it takes it for the user's own name and
-        does not touch it any more.
+        Where a last result is not the object that IPython remembers, it takes it for the user's own name and does not
+        touch it any more.
         """
         for name, old in zip(_RESULTS, before, strict=True):
             value = self.user_ns.get(name)
-            if value is not old and getattr(self.displayhook, name) is old:
+            if name in self.user_ns and value is not old:
                 setattr(self.displayhook, name, value)
+                self.user_ns_hidden[name] = value

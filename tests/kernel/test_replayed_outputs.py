@@ -45,9 +45,9 @@ CELLS = {
     "text of a thread": "import threading\nt = threading.Thread(target=print, args=('thread',)); t.start(); t.join(); del t",
     "text of a forked child": (
         "import os, time\npid = os.fork()\nif pid == 0:\n    print('child', flush=True)\n    os._exit(0)\n"
-        "done = os.waitpid(pid, 0); time.sleep(0.3)"
+        "done = os.waitpid(pid, 0); time.sleep(0.3); del pid, done"
     ),
-    "a magic": "%config InlineBackend.close_figures",
+    "a magic": "%pwd",
     "a class with several faces": (
         "class Face:\n    def _repr_html_(self): return '<u>f</u>'\n    def __repr__(self): return 'f'\nFace()"
     ),
