@@ -165,14 +165,25 @@ def by_import_of_installed() -> bool:
     return False
 
 
-def by_own_packages() -> bool:
+def by_installed() -> bool:
+    """Say whether an installed package acts, which the user's code has called."""
+    for frame in _frames():
+        name = frame.f_code.co_filename
+        if not name.startswith("<frozen") and frame.f_globals.get("__name__", "").partition(".")[0] not in (
+            sys.stdlib_module_names
+        ):
+            return name.startswith(installed())
+    return False
+
+
+def by_own_packages(others: frozenset[str] = frozenset()) -> bool:
     """Say whether Dask's or Jupyter's own machinery acts, not the user's code."""
     for frame in _frames():
         if frame.f_code.co_filename.startswith("<frozen"):
             continue
         top = frame.f_globals.get("__name__", "").partition(".")[0]
         if top not in sys.stdlib_module_names:
-            return top in _OWN_PACKAGES
+            return top in _OWN_PACKAGES or top in others
     return False
 
 
@@ -269,8 +280,19 @@ def _rename(scope: Scope, source: Any, target: Any, source_dir: Any = -1, target
 def _mkdir(scope: Scope, name: Any, mode: Any = 0, folder: Any = -1) -> None:
     path = in_folder(name, folder)
     if path is not None and not _outside(scope, path):
-        scope.read(path, "exists")
+        scope.read(path, "exists", weak=_may_exist())
         scope.write(path)
+
+
+def _may_exist() -> bool:
+    """Say whether ``os.makedirs`` or ``Path.mkdir`` was told not to mind a folder that is there."""
+    for frame in _frames():
+        if frame.f_code.co_name in ("makedirs", "mkdir"):
+            if frame.f_locals.get("exist_ok"):
+                return True
+        else:
+            return False
+    return False
 
 
 def _link(scope: Scope, source: Any, target: Any, *folders: Any) -> None:
@@ -316,6 +338,12 @@ def _process(scope: Scope, what: Any = "", *rest: Any) -> None:
     name = what[0] if isinstance(what, (list, tuple)) and what else what
     name = os.path.basename(os.fsdecode(name)) if isinstance(name, (str, bytes, os.PathLike)) else ""
     scope.refuse(f"it started a process{f' ({name.split()[0]})' if name.strip() else ''}; {_RUN}")
+
+
+def multiprocessing_starts(scope: Scope) -> None:
+    """A process of ``multiprocessing`` starts; those of Dask's own scheduler tell of their files themselves."""
+    if not by_own_packages(frozenset({"dask"})) and not by_import_of_installed():
+        scope.refuse(f"it started a process (multiprocessing); {_RUN}")
 
 
 def _network(scope: Scope, *args: Any) -> None:

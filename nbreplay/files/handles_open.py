@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -14,7 +15,10 @@ from nbreplay.files.scope import Scope
 
 def install() -> None:
     """Follow h5py datasets, xarray's file managers and Dask's Parquet fragments, once those are imported."""
+    when_imported("multiprocessing.process", _follow_multiprocessing)
     when_imported("h5py._hl.dataset", _follow_h5py)
+    when_imported("h5py._hl.group", _follow_h5py_group)
+    when_imported("h5py._hl.attrs", _follow_h5py_attributes)
     when_imported("xarray.backends.file_manager", _follow_xarray)
     when_imported("dask.dataframe.dask_expr.io.parquet", _follow_dask_parquet)
 
@@ -45,16 +49,56 @@ def _follow_h5py(module: ModuleType) -> None:
     _replace(module.Dataset, "write_direct", functools.partial(_telling, handler=_h5py_write))
 
 
+def _follow_h5py_group(module: ModuleType) -> None:
+    for name in ("__setitem__", "__delitem__", "create_dataset", "create_group", "move", "copy"):
+        _replace(module.Group, name, functools.partial(_telling, handler=_h5py_write))
+    for name in ("__getitem__", "get", "__iter__", "keys"):
+        _replace(module.Group, name, functools.partial(_telling, handler=_h5py_read))
+
+
+def _follow_h5py_attributes(module: ModuleType) -> None:
+    for name in ("__setitem__", "__delitem__", "create", "modify"):
+        _replace(module.AttributeManager, name, functools.partial(_telling, handler=_h5py_attribute_written))
+    _replace(module.AttributeManager, "__getitem__", functools.partial(_telling, handler=_h5py_attribute_read))
+
+
+def _h5py_name(identifier: Any) -> str | None:
+    name = sys.modules["h5py"].h5f.get_name(identifier)
+    return audit.path_of(name) if name else None
+
+
+def _h5py_attribute_read(scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    if (path := _h5py_name(args[0]._id)) is not None:
+        scope.read(path)
+
+
+def _h5py_attribute_written(scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    if (path := _h5py_name(args[0]._id)) is not None:
+        scope.write(path, blind=False)
+
+
 def _h5py_read(scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    path = audit.path_of(args[0].file.filename)
-    if path is not None:
+    if (path := _h5py_name(args[0].id)) is not None:
         scope.read(path)
 
 
 def _h5py_write(scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    path = audit.path_of(args[0].file.filename)
-    if path is not None:
+    if (path := _h5py_name(args[0].id)) is not None:
         scope.write(path, blind=False)
+
+
+def _follow_multiprocessing(module: ModuleType) -> None:
+    _replace(module.BaseProcess, "start", _starting)
+
+
+def _starting(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def start(self: Any) -> Any:
+        if audit.active:
+            audit.tell(audit.multiprocessing_starts, ())
+        return original(self)
+
+    return start
 
 
 def _follow_xarray(module: ModuleType) -> None:

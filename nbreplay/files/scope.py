@@ -55,13 +55,14 @@ class Seen:
 class _Read:
     """The first look at one path. *state* is None until the content is hashed, which large files put off."""
 
-    __slots__ = ("aspect", "sign", "state", "sure")
+    __slots__ = ("aspect", "sign", "state", "sure", "weak")
 
     def __init__(self, aspect: str, state: FileState | None, sign: Signature | None, sure: bool) -> None:
         self.aspect = aspect
         self.state = state
         self.sign = sign
         self.sure = sure
+        self.weak = False
 
 
 class Scope:
@@ -110,12 +111,18 @@ class Scope:
         """Something beyond the file system was used: a reason to refuse a task, a mark on a cell."""
         (self.refuse if self.strict else self.mark)(f"{what}; {remedy}" if self.strict else what)
 
-    def read(self, path: str, aspect: str = "content", *, folders: bool = True) -> None:
-        """*path* is about to be looked at; not *folders*: opening one tells nothing of what is in it."""
+    def read(self, path: str, aspect: str = "content", *, folders: bool = True, weak: bool = False) -> None:
+        """*path* is about to be looked at.
+
+        Not *folders*: opening one tells nothing of what is in it. *weak*: a library looks whether something is there;
+        that does not matter if the run then overwrites it (``savefig`` looks before it writes).
+        """
         if not self.counted(path):
             return
         with self._lock:
             known = self._reads.get(path)
+            if known is not None and not weak:
+                known.weak = False
             if path in self._writes or (known is not None and _RANK[known.aspect] >= _RANK[aspect]):
                 return
             if self._writes and self._made(path):
@@ -125,7 +132,8 @@ class Scope:
                 return
             if known is not None and known.state == MISSING and found is not None:
                 self.refuse(f"{self._show(path)} appeared while it ran")
-            self._reads[path] = self._look(path, found, aspect)
+            self._reads[path] = read = self._look(path, found, aspect)
+            read.weak = weak and (known is None or known.weak)
 
     def _look(self, path: str, found: os.stat_result | None, aspect: str) -> _Read:
         if found is None:
@@ -253,6 +261,8 @@ class Scope:
         for path, read in self._reads.items():
             if path in self._writes and not self._writes[path] and path not in writes and read.state == MISSING:
                 continue  # a temporary file: looked for, made, used, removed
+            if read.weak and path in self._writes:
+                continue
             reads[path] = self._before(path, read)
         if self.strict:
             for path in writes:

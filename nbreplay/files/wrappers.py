@@ -106,7 +106,7 @@ def _looked(scope: Scope, name: Any, aspect: str) -> None:
     if path is None:
         return
     if scope.counted(path) and not audit._outside(scope, path):
-        scope.read(path, aspect)
+        scope.read(path, aspect, weak=audit.by_installed())
     if key is not None:
         scope.memo.add(key)
 

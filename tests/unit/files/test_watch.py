@@ -224,6 +224,20 @@ def test_folders_made_by_the_run_are_written_and_what_is_in_them_is_no_input(cel
     assert not [path for path in seen.reads if "deep/" in path]
 
 
+def test_a_folder_that_may_exist_is_no_input(cell, folder):
+    assert cell(lambda: os.makedirs("a/b", exist_ok=True)).reads == {}
+    assert cell(lambda: Path("c/d").mkdir(parents=True, exist_ok=True)).reads == {}
+    assert cell(lambda: os.makedirs("e")).reads["./e"].digest is None
+    assert cell(lambda: os.mkdir("f")).reads["./f"].digest is None
+
+
+def test_a_library_that_looks_before_it_overwrites_makes_no_input(cell, folder):
+    image = pytest.importorskip("PIL.Image").new("L", (2, 2))
+    assert (cell(image.save, "a.png").reads, list(cell(image.save, "a.png").writes)) == ({}, ["./a.png"])
+    seen = cell(lambda: [os.path.exists("b.png"), image.save("b.png")])
+    assert seen.reads["./b.png"].digest is None
+
+
 def test_a_removed_tree_is_an_effect(cell, folder):
     os.makedirs("out/deep")
     write("out/deep/x", "1")
