@@ -50,7 +50,7 @@ class Known:
     """A value as it was last seen.
 
     *ids* are the objects that link names, in the order of the walk, *held* keeps them from being used again. *kept_ids*
-    are those it had when its unit was made. *token* is a quick way to see that a definition did not change.
+    are those it had when its unit was made, *kept_definitions* the definitions: equal ones may take their place. *token* is a quick way to see that a definition did not change.
     """
 
     value: Any
@@ -58,12 +58,13 @@ class Known:
     ids: tuple[int, ...]
     spans: tuple[tuple[int, int], ...]
     held: Any
-    definitions: frozenset[str]
+    definitions: tuple[str, ...]
     globals: tuple[str, ...]
     opaque: tuple[str, ...]
     count: int
     size_bytes: int
     kept_ids: tuple[int, ...] | None = None
+    kept_definitions: tuple[str, ...] | None = None
     token: Any = None
     chunks: Mapping[tuple[int, int], bytes] = field(default_factory=dict)
 
@@ -240,16 +241,23 @@ class Live:
             if isinstance(results, dict):
                 results[number] = value
             self.user_ns[f"_{number}"] = value
-            self._bind_latest(node, value)
         else:
             self.user_ns[node] = value
 
-    def _bind_latest(self, node: str, value: Any) -> None:
-        latest = self.latest_results()
-        if node in latest[:3]:
-            name = "_" * (latest.index(node) + 1)
+    def align_results(self) -> None:
+        """Bind IPython's names of the last results to those they mean, where they are loaded.
+
+        Cells that were restored moved them on, without IPython's knowing.
+        """
+        results = self.results()
+        hook = getattr(self.shell, "displayhook", None)
+        for place, node in enumerate(self.latest_results()[:3]):
+            name = "_" * (place + 1)
+            value = results.get(int(node[4:-1]), RELEASED)
+            bound = self.user_ns.get(name, "")
+            if value is RELEASED or bound is value or name in self.states or not self._is_ipythons(name, bound):
+                continue
             self.user_ns[name] = value
-            hook = getattr(self.shell, "displayhook", None)
             if hook is not None:
                 setattr(hook, name, value)
 
@@ -285,6 +293,7 @@ class Live:
             count=found.count,
             size_bytes=found.size_bytes,
             kept_ids=None if before is None else before.kept_ids,
+            kept_definitions=None if before is None else before.kept_definitions,
             token=token_of(value),
             chunks=found.chunks,
         )
@@ -295,23 +304,23 @@ class Live:
         self.partition.put(node, known.ids, known.spans)
         return known
 
-    def _definitions(self, found: Walk) -> tuple[list[int], frozenset[str]]:
+    def _definitions(self, found: Walk) -> tuple[list[int], tuple[str, ...]]:
         """Give lineages to the notebook's code in a walk; return functions that link names, and the lineages."""
         session = self.session
         linked = []
-        lineages = set()
+        lineages: dict[str, None] = {}
         for each in sorted(found.definitions, key=lambda each: not isinstance(each, type)):  # methods' owners first
             if importable(each):
                 continue
             if isinstance(each, type):
-                lineages.add(session.adopt(each))
+                lineages[session.adopt(each)] = None
             elif id(each) in session.methods and session.lineage(each) is None:
                 continue
             elif plain(each):
-                lineages.add(session.adopt(each))
+                lineages[session.adopt(each)] = None
             else:
                 linked.append(id(each))
-        return linked, frozenset(lineages)
+        return linked, tuple(lineages)
 
     def small(self) -> set[str]:
         """Return the names that are looked at after every cell: the smallest ones, within limits together."""

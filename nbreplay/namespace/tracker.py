@@ -195,6 +195,7 @@ class Tracker:
         live = self._live
         names = set(live.states) if touched.everything else set(touched.names)
         problems = self._restorer.bring(names)
+        live.align_results()
         self._restorer.release(name for name in names if not live.quick.has(name))
         return problems
 
@@ -256,6 +257,7 @@ class Tracker:
             live.ambient_refs.update(writes.ambient)
         for known in live.known.values():
             known.kept_ids = known.ids
+            known.kept_definitions = known.definitions
         live.dirty.clear()
         live.all_dirty = ""
 
