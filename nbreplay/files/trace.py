@@ -28,13 +28,31 @@ def now(written: str, state: FileState, root: str | os.PathLike[str], digests: F
     return digests.digest(path)
 
 
-def holds_now(states: Mapping[str, FileState], root: str | os.PathLike[str], digests: FileDigests) -> str | None:
-    """Return the first path whose state is not as recorded, None if all are."""
+def holds_now(
+    states: Mapping[str, FileState],
+    root: str | os.PathLike[str],
+    digests: FileDigests,
+    *,
+    after: Mapping[str, FileState] | None = None,
+) -> str | None:
+    """Return the first path whose state is not as recorded, None if all are.
+
+    *after*, if given, is what the run wrote: a file that was not there, and that the run made, may then also be as the
+    run left it. Code that branches on its own output being there would take the other branch; so this is a choice.
+    """
     with unseen():
         for written, state in states.items():
             if now(written, state, root, digests).digest != state.digest:
-                return written
+                left = after.get(written) if after is not None and state.digest is None else None
+                if left is None or left.digest != _as_left(written, left, root, digests):
+                    return written
     return None
+
+
+def _as_left(written: str, left: FileState, root: str | os.PathLike[str], digests: FileDigests) -> str | None:
+    if left.folder:
+        return stat_state(stat_or_none(os.fspath(locate(written, root))), "exists").digest
+    return digests.digest(locate(written, root)).digest
 
 
 def keep(

@@ -24,10 +24,38 @@ from nbreplay.tasks.handles_futures import FutureKind
 from nbreplay.tasks.handles_graphs import collection_parts
 from nbreplay.tasks.handles_names import BoundKind, NamedKind
 
-__all__ = ["KINDS", "DefaultClient", "default_client", "follow", "promise", "register"]
+__all__ = ["KINDS", "DaskKind", "DefaultClient", "default_client", "follow", "promise", "register"]
 
 _CLIENT, _CLUSTER, _FUTURE, _NAMED, _BOUND = ClientKind(), ClusterKind(), FutureKind(), NamedKind(), BoundKind()
 KINDS = (_CLIENT, _CLUSTER, _FUTURE, _NAMED, _BOUND)
+
+
+class DaskKind:
+    """All of them as one kind, so that an object of another library is looked at once."""
+
+    kind = "dask"
+
+    def recognises(self, obj: object) -> bool:
+        return any(base.__module__[:11] == "distributed" for base in type(obj).__mro__) and self._find(obj) is not None
+
+    def token(self, obj: Any) -> bytes:
+        found = self._find(obj)
+        assert found is not None
+        return bytes(found.token(obj))
+
+    def recipe(self, obj: Any) -> tuple[str, Any]:
+        found = self._find(obj)
+        assert found is not None
+        return found.kind, found.recipe(obj)
+
+    def remake(self, recipe: tuple[str, Any]) -> object:
+        kind, inner = recipe
+        return next(found for found in KINDS if found.kind == kind).remake(inner)
+
+    @staticmethod
+    def _find(obj: object) -> Any:
+        return next((found for found in KINDS if found.recognises(obj)), None)
+
 
 _ATOMS: dict[str, Callable[[Any], bytes]] = {
     "distributed.client:Client": _CLIENT.token,
@@ -64,15 +92,14 @@ def follow() -> None:
 
 
 def register(add_kind: Callable[[Any], None]) -> None:
-    """Hand every kind to *add_kind* (the namespace's register) and say what stands for each in digests.
+    """Hand the kind to *add_kind* (the namespace's register) and say what stands for each handle in digests.
 
     Called once by whoever makes the kernel's engine, before the first cell.
     """
     from nbreplay.fingerprint.atoms import InPlace, register_atom
 
     follow()
-    for kind in KINDS:
-        add_kind(kind)
+    add_kind(DaskKind())
     for name, token in _ATOMS.items():
         register_atom(name, token)
     for name in _COLLECTIONS:

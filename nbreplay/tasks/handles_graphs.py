@@ -11,6 +11,7 @@ import struct
 import uuid
 import weakref
 from collections.abc import Hashable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from nbreplay.digest import combine
@@ -19,7 +20,7 @@ from nbreplay.files import unseen
 MANY = 200_000
 """Nodes; a larger graph is not looked through (it would take over a second): its collection equals only itself."""
 
-_unique: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
+_unique: dict[int, tuple[weakref.ref[Any], str]] = {}
 _written: dict[int, tuple[weakref.ref[Any], tuple[Hashable, ...], tuple[str, list[Any]]]] = {}
 
 
@@ -43,11 +44,13 @@ def collection_parts(obj: Any) -> tuple[Any, ...]:
 
 def only_itself(obj: Any) -> str:
     """Return a name that nothing but *obj* has, for as long as it lives."""
-    for name, other in list(_unique.items()):
-        if other is obj:
-            return name
+    at = id(obj)
+    known = _unique.get(at)
+    if known is not None and known[0]() is obj:
+        return known[1]
     name = uuid.uuid4().hex
-    _unique[name] = obj
+    with suppress(TypeError):  # without weak references it cannot be told from a later one: a new name each time
+        _unique[at] = (weakref.ref(obj, lambda _: _unique.pop(at, None)), name)
     return name
 
 

@@ -61,6 +61,21 @@ def test_inputs_hold_until_one_changes(cell, folder):
     assert holds_now(seen.reads, folder, digests) == "./a"
 
 
+def test_a_runs_own_output_may_be_there_if_that_is_asked_for(cell, folder):
+    def run():
+        if not os.path.exists("out"):
+            os.mkdir("out")
+        if not os.path.exists("a"):
+            Path("a").write_text("1")
+
+    seen = cell(run)
+    digests = FileDigests()
+    assert holds_now(seen.reads, folder, digests) == "./out"
+    assert holds_now(seen.reads, folder, digests, after=seen.writes) is None
+    Path("a").write_text("2")
+    assert holds_now(seen.reads, folder, digests, after=seen.writes) == "./a"
+
+
 def test_a_moved_folder_still_holds(cell, folder, tmp_path_factory):
     Path("a").write_text("1")
     seen = cell(lambda: open("a").close())
