@@ -166,14 +166,14 @@ class Capturing:
         self.looked[node] = before
         known = self.live.look(node, value, self.stop)
         if before is not None:
-            self.left |= before.definitions - known.definitions
+            self.left |= set(before.definitions) - set(known.definitions)
 
     def _deleted(self) -> set[str]:
         live = self.live
         gone = {node for node in live.states if node not in self.values and node not in live.unloaded}
         for node in gone:
             known = live.known.get(node)
-            self.left |= known.definitions if known is not None else {node}
+            self.left |= set(known.definitions) if known is not None else {node}
             live.forget(node)
         return gone
 
@@ -192,6 +192,7 @@ class Capturing:
                 or before.ids != known.ids
                 or before.spans != known.spans
                 or before.kept_ids is None
+                or known.kept_definitions != known.definitions
             ):
                 suspects.add(node)
         for members in live.groups:
@@ -245,6 +246,8 @@ class Capturing:
             for node, state in zip(members, states, strict=True)
         ):
             return True
+        if any(self._redefined(node) for node in members):
+            return True
         units = {state.unit for state in states if state is not None}
         if len(units) > 1:
             return True
@@ -256,6 +259,16 @@ class Capturing:
         # Its unit holds names that it does not share objects with any more. Those whose objects are the same still are in
         # it as they were; equal objects that took their place are not.
         return any(live.known[node].kept_ids != live.known[node].ids for node in members)
+
+    def _redefined(self, node: str) -> bool:
+        """Whether *node* refers to other definitions than its unit, be they equal."""
+        live = self.live
+        known = live.known[node]
+        if known.kept_definitions is not None:
+            return known.kept_definitions != known.definitions
+        state = live.state(node)
+        unit = live.units.get(state.unit or "") if state is not None else None
+        return unit is not None and not set(known.definitions) <= {*unit.needs, *unit.names}
 
     def _holders(self) -> dict[str | None, set[str]]:
         """Return the loaded nodes by the unit that they were in at the last boundary."""
@@ -411,7 +424,7 @@ class Capturing:
             for node in front:
                 known = live.known.get(node)
                 if known is not None:
-                    after |= known.definitions
+                    after |= set(known.definitions)
                 state = capture.states.get(node) or live.state(node)
                 if state is not None and state.unit is not None:
                     unit = live.units.get(state.unit)

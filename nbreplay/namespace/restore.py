@@ -273,6 +273,7 @@ class Restorer:
                 live.translated[node] = (known.digest, state.digest)
                 known.digest = state.digest
             known.kept_ids = known.ids
+            known.kept_definitions = known.definitions
 
     def _is_loading(self, lineage: str) -> bool:
         state = self.live.state(lineage)

@@ -251,6 +251,7 @@ def _file(reducers: Reducers, value: Any) -> Reduced:
 _BY_TYPE: dict[type, Callable[[Reducers, Any], Any]] = {
     types.FunctionType: Reducers.reduce_function,
     type: Reducers.reduce_type,
+    types.MethodType: lambda _, method: (types.MethodType, (method.__func__, method.__self__)),
     types.CellType: lambda _, cell: functions.reduce_cell(cell),
     types.ModuleType: _module,
     typing.TypeVar: Reducers.reduce_typevar,

@@ -175,7 +175,7 @@ def story(seed, store, *, length=22, settings=None):
         return
     before = cells.state()
     again = namespace_cells.restored(store, manifest)
-    assert again.problems == []
+    assert again.problems == [], again.problems
     assert list(again.names()) == list(names)
     if not again.tracker._live.translated and not apart:
         assert again.state() == before, difference(cells, again)
