@@ -44,10 +44,12 @@ def install(cache: KernelCache) -> None:
     Imports nothing: Dask is prepared when the notebook imports it.
     """
     from nbreplay.files.imports import when_imported
+    from nbreplay.tasks import housekeeping
 
     _caches.append(cache)
     if not _prepared:
         _prepared.append(True)
+        housekeeping.install()
         when_imported("dask", lambda module: _configure())
         when_imported("dask.local", lambda module: _wrap_schedulers())
 

@@ -153,6 +153,8 @@ class Attached:
 
     def tell(self, label: str, *, stored_s: float = 0.0) -> Any:
         """Return the tally of *label* from the scheduler, or None. *stored_s*: wait for results being written, at most."""
+        if self.planner is not None and stored_s:
+            self.planner.settle(stored_s)
         if label not in self._submitted and not stored_s:
             return None
         if self.mode != "plugin" or self.client.status != "running" or not self._is_same_scheduler():

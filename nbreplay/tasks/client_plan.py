@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,7 @@ class ClientPlanner:
         self.client = client
         self.known: dict[Key, Known] = {}
         self.names: dict[Key, str] = {}
+        self._waiting: set[Any] = set()
 
     def plan(self, expr: Any, keys: Iterable[Key]) -> Any:
         """Return what is submitted in place of *expr*."""
@@ -117,16 +119,32 @@ class ClientPlanner:
         for key, future in futures.items():
             known = self.known.get(key)
             if known is not None and known.provenance and key in self.names:
-                future.add_done_callback(self._ready)
+                # A future of our own: the user's may be released as soon as it is gathered.
+                held = type(future)(key, self.client)
+                self._waiting.add(held)
+                held.add_done_callback(self._ready)
+
+    def settle(self, timeout_s: float) -> None:
+        """Wait until results that are ready are recorded."""
+        end = time.monotonic() + timeout_s
+        while any(future.done() for future in list(self._waiting)) and time.monotonic() < end:
+            time.sleep(0.005)
 
     def _ready(self, future: Any) -> None:
         """Called by the client in a thread of its own when *future* is done; what it raises is logged there."""
+        try:
+            self._record(future)
+        finally:
+            self._waiting.discard(future)
+            future.release()
+
+    def _record(self, future: Any) -> None:
         key, ledger = future.key, self.cache.ledger
         known = self.known.get(key)
         if ledger is None or known is None or known.provenance is None or future.status != "finished":
             return
         try:
-            if sum(self.client.nbytes([key], summary=False).values()) > ledger.settings.scheduler_transfer_bytes:
+            if sum(self.client.nbytes([key], summary=False).values(), 0) > ledger.settings.scheduler_transfer_bytes:
                 return
             value = future.result()
             digest = content_digest(value)

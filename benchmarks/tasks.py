@@ -1,0 +1,177 @@
+"""What planning tasks costs: a fused array graph repeated, a task planned, a large graph on a scheduler with and without.
+
+Run as ``python benchmarks/tasks.py [--rounds N] [--tasks N] [--json FILE]``. Seeds are fixed; medians with minimum and
+maximum; the cost without the cache stands beside it. Threads of one process, so that nothing but the scheduler differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import platform
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import dask
+import dask.array as da
+import distributed
+from dask._task_spec import Task, TaskRef
+from distributed import Client, LocalCluster
+
+from nbreplay.store import Store
+from nbreplay.tasks import KernelCache, install
+from nbreplay.tasks.planner import plan
+from nbreplay.tasks.planning import Planning
+from nbreplay.tasks.prints import make_shaper
+
+
+def summary(values, unit):
+    values = sorted(values)
+    return {"median": statistics.median(values), "min": values[0], "max": values[-1], "n": len(values), "unit": unit}
+
+
+def inc(x, by=1):
+    return x + by
+
+
+def graph_of(size):
+    """A tenth roots, the rest on one or two before them: nothing is equal to anything."""
+    roots = size // 10
+    graph = {f"t-{n}": Task(f"t-{n}", inc, n) for n in range(roots)}
+    for n in range(roots, size):
+        graph[f"t-{n}"] = Task(f"t-{n}", inc, TaskRef(f"t-{n - roots}"), by=n)
+    return graph
+
+
+def planned(rounds, size):
+    """CPU us per task of the pure planner: everything unknown, then everything known."""
+    found = {"unknown": [], "known": []}
+    graph = graph_of(size)
+    wanted = [f"t-{n}" for n in range(size - size // 10, size)]
+    for _ in range(rounds):
+        gc.collect()
+        start = time.process_time()
+        plan(graph, wanted, lambda prints: [[] for _ in prints], shaper=make_shaper(Path.cwd()))
+        found["unknown"].append((time.process_time() - start) / size * 1e6)
+    return {name: summary(values, "us CPU a task") for name, values in found.items() if values}
+
+
+class Watch:
+    """Notes how long the plugin's hook takes."""
+
+    def __init__(self):
+        self.seconds = []
+        hook = Planning.graph
+
+        def timed(planning, *args):
+            start = time.perf_counter()
+            try:
+                return hook(planning, *args)
+            finally:
+                self.seconds.append(time.perf_counter() - start)
+
+        Planning.graph = timed
+
+
+def array_graph():
+    x = da.random.default_rng(1).random((4000, 4000), chunks=(500, 500))
+    return (x @ x.T + 1).mean(axis=0).sum()
+
+
+def arrays(folder, rounds, watch):
+    """The same array expression recorded once and repeated in new clients."""
+    out = {"plain_s": [], "first_s": [], "repeat_s": [], "planned_ms": []}
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        with Client(cluster) as client:
+            for _ in range(min(rounds, 3)):
+                start = time.perf_counter()
+                array_graph().compute()
+                out["plain_s"].append(time.perf_counter() - start)
+            tasks = client.run_on_scheduler(lambda dask_scheduler: len(dask_scheduler.tasks))
+            assert tasks == 0 or tasks
+        store = Store.open(folder / "arrays")
+        cache = KernelCache(store, serve=True, record=True, root=folder)
+        install(cache)
+        for number in range(rounds + 1):
+            with Client(cluster):
+                cache.begin(str(number))
+                start = time.perf_counter()
+                watch.seconds.clear()
+                array_graph().compute()
+                seconds = time.perf_counter() - start
+                counts = cache.end().counts
+                cache.settle()
+            if number == 0:
+                out["first_s"].append(seconds)
+                out["tasks"] = counts.total
+            else:
+                assert counts.executed == 0, counts
+                out["repeat_s"].append(seconds)
+                out["planned_ms"].append(sum(watch.seconds) * 1e3)
+        cache.close()
+        store.close()
+    return {k: summary(v, k.rpartition("_")[2]) if isinstance(v, list) else v for k, v in out.items()}
+
+
+def large(folder, rounds, size, watch):
+    """A graph of many tiny tasks: whole time without the cache, recorded, and repeated; and the hook alone."""
+    out = {"plain_s": [], "recorded_s": [], "recorded_hook_s": [], "repeated_s": [], "repeated_hook_s": []}
+    wanted = [f"t-{n}" for n in range(size - size // 10, size)]
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+
+        def run(client):
+            graph = graph_of(size)
+            gc.collect()
+            start = time.perf_counter()
+            client.get(graph, wanted)
+            return time.perf_counter() - start
+
+        for number in range(rounds):
+            with Client(cluster) as client:
+                out["plain_s"].append(run(client))
+            store = Store.open(folder / f"large{number}")
+            cache = KernelCache(store, serve=True, record=True, root=folder)
+            install(cache)
+            for kind in ("recorded", "repeated"):
+                with Client(cluster) as client:
+                    cache.begin(kind)
+                    watch.seconds.clear()
+                    out[f"{kind}_s"].append(run(client))
+                    out[f"{kind}_hook_s"].append(sum(watch.seconds))
+                    cache.end()
+                    cache.settle()
+            cache.close()
+            store.close()
+    return {"tasks": size} | {k: summary(v, "s") for k, v in out.items()}
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--tasks", type=int, default=10_000)
+    options.add_argument("--json", type=Path)
+    chosen = options.parse_args()
+    watch = Watch()
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        found = {
+            "versions": {
+                "python": platform.python_version(),
+                "dask": dask.__version__,
+                "distributed": distributed.__version__,
+            },
+            "planner": planned(chosen.rounds, chosen.tasks),
+            "array": arrays(folder, chosen.rounds, watch),
+            "large": large(folder, max(1, min(chosen.rounds, 3)), chosen.tasks, watch),
+        }
+    text = json.dumps(found, indent=1)
+    if chosen.json:
+        chosen.json.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
