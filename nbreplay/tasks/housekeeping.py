@@ -22,7 +22,6 @@ MODULES = (
     "distributed.scheduler",
     "distributed.utils_comm",
     "distributed.worker",
-    "distributed.worker_state_machine",
     "tornado.ioloop",
 )
 
