@@ -4,10 +4,12 @@
 
     store.py        what one process sees of a folder: put, get, append, find
     blobs.py        large buffers, a file each; all that a worker needs
-    journal.py      append-only files: layout, appending, scanning        reader.py   all of them, for reading
-    index.py        hash of a key to places, in LMDB, deleted in any doubt
+    journal.py      append-only files        record.py  what is in them        scan.py  reading on over damage
+    reader.py       all journals, for reading        appender.py  the one that this process writes
+    catalogue.py    what all journals together hold        prune.py  giving room back
+    index.py        hash of a key to places, in LMDB        mark.py  deleted unread in any doubt
     frame.py        self-describing bytes: header, raw or compressed
-    identity.py     store.json        mac.py  the user's key        verify.py  every byte        prune.py
+    identity.py     store.json        mac.py  the user's key        verify.py  every byte
     disk.py         all writes        failpoints.py  named places at which tests break things
 
 Order of writing: blob, then journal, then index. The append of a record is the commit.
@@ -16,8 +18,8 @@ Order of writing: blob, then journal, then index. The append of a record is the 
 from nbreplay.store.blobs import BlobFolder
 from nbreplay.store.catalogue import Stored
 from nbreplay.store.identity import read_identity
-from nbreplay.store.journal import Place
 from nbreplay.store.prune import Pruned
+from nbreplay.store.record import Place
 from nbreplay.store.store import Store
 from nbreplay.store.verify import Problem
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from nbreplay.errors import StoreUnwritable
 from nbreplay.store.catalogue import Catalogue
 from nbreplay.store.disk import Disk
-from nbreplay.store.journal import BLOB, Journal, Place, number_of, pack_keys, pack_record
+from nbreplay.store.journal import Journal, number_of
 from nbreplay.store.mac import UserKey
+from nbreplay.store.record import BLOB, Place, pack_keys, pack_record
 
 Item = tuple[bytes, tuple[bytes, ...]]
 """Body and keys of a record."""

@@ -12,7 +12,9 @@ import msgspec
 import xxhash
 
 from nbreplay.store.index import ENTRY, Index
-from nbreplay.store.journal import (
+from nbreplay.store.mac import UserKey
+from nbreplay.store.reader import Journals
+from nbreplay.store.record import (
     BLOB,
     FORGET,
     HEADER_BYTES,
@@ -20,14 +22,12 @@ from nbreplay.store.journal import (
     WHOLE,
     Place,
     Record,
-    Visit,
     has_key,
     is_own,
     measure,
     seed_of,
 )
-from nbreplay.store.mac import UserKey
-from nbreplay.store.reader import Journals
+from nbreplay.store.scan import Visit
 
 logger = logging.getLogger(__name__)
 

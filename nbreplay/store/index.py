@@ -11,8 +11,6 @@ them in the order of their sequence. What was added and is not written yet is in
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import logging
 import os
@@ -25,11 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import lmdb
-import xxhash
 
-from nbreplay.store.disk import FOLDER_MODE
 from nbreplay.store.failpoints import reach
-from nbreplay.store.mac import MAC_BYTES, UserKey
+from nbreplay.store.mac import UserKey
+from nbreplay.store.mark import Mark
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +65,7 @@ class Index:
         What was written cannot be read any more: the owner clears the index, which goes on in memory, and refills it.
     """
 
-    def __init__(self, env: Any, mark: _Mark | None, before_write: Callable[[], None]) -> None:
+    def __init__(self, env: Any, mark: Mark | None, before_write: Callable[[], None]) -> None:
         self.journals: list[str] = []
         self.numbers: dict[str, int] = {}
         self.positions: dict[str, int] = {}
@@ -95,7 +92,7 @@ class Index:
     @classmethod
     def open(cls, folder: Path | None, key: UserKey, before_write: Callable[[], None]) -> Index:
         """Open the index in *folder*; a private one if *folder* is None or another process has it."""
-        mark = _Mark.take(folder, key) if folder else None
+        mark = Mark.take(folder, key, (VERSION, *lmdb.version())) if folder else None
         if mark:
             env = _open_env(mark.folder)
             try:
@@ -329,80 +326,6 @@ def batches(overlay: Overlay) -> Iterator[list[tuple[bytes, bytes]]]:
 
 _PARENTS: list[Any] = []
 """Environments of the process that this one was forked from: kept, so that nothing closes them here."""
-
-
-class _Mark:
-    """The lock on an index folder, and the mark of a clean close."""
-
-    def __init__(self, folder: Path, key: UserKey, fd: int) -> None:
-        self.folder = folder
-        self._key = key
-        self._fd = fd
-
-    @classmethod
-    def take(cls, folder: Path, key: UserKey) -> _Mark | None:
-        """Lock *folder* and make its environment safe to open; None if another process has it, or it cannot be made."""
-        try:
-            folder.mkdir(mode=FOLDER_MODE, exist_ok=True, parents=True)
-            fd = os.open(folder / "owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        except OSError as e:
-            logger.debug("no index in %s: %s", folder, e)
-            return None
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            mark = cls(folder, key, fd)
-            if not mark._is_clean():
-                mark.clear()
-            (folder / "clean").unlink(missing_ok=True)
-            reach("index.opened")
-        except OSError as e:
-            logger.debug("the index in %s is not ours: %s", folder, e)
-            os.close(fd)
-            return None
-        return mark
-
-    def clear(self) -> None:
-        """Delete the environment unread."""
-        for name in ("clean", "data.mdb", "lock.mdb"):
-            (self.folder / name).unlink(missing_ok=True)
-
-    def release(self, *, clean: bool) -> None:
-        """Leave the mark if the close was *clean*, and give the folder to others."""
-        try:
-            if clean:
-                temporary = self.folder / "clean.new"
-                temporary.write_bytes(self._describe())
-                temporary.replace(self.folder / "clean")
-        except OSError as e:
-            logger.info("no mark of a clean close in %s: %s", self.folder, e)
-        finally:
-            self.drop_lock()
-
-    def drop_lock(self) -> None:
-        """Close the lock's descriptor."""
-        with contextlib.suppress(OSError):
-            os.close(self._fd)
-
-    def _is_clean(self) -> bool:
-        data = self.folder / "data.mdb"
-        if data.is_symlink() or not data.is_file():
-            return False
-        with contextlib.suppress(OSError):
-            return (self.folder / "clean").read_bytes() == self._describe()
-        return False
-
-    def _describe(self) -> bytes:
-        """Return version, size and digest of the environment's file, under the user's code."""
-        hasher = xxhash.xxh3_128()
-        size_bytes = 0
-        with (self.folder / "data.mdb").open("rb") as file:
-            while part := file.read(4 << 20):
-                hasher.update(part)
-                size_bytes += len(part)
-        text = json.dumps([VERSION, list(lmdb.version()), size_bytes, hasher.hexdigest()]).encode()
-        code = self._key.code(b"index", text)
-        assert len(code) == MAC_BYTES
-        return code + text
 
 
 def _open_env(folder: Path) -> Any:

@@ -21,19 +21,8 @@ import msgspec
 from nbreplay.store.catalogue import Catalogue
 from nbreplay.store.disk import TEMPORARY, Disk, temporary_name
 from nbreplay.store.failpoints import reach
-from nbreplay.store.journal import (
-    BLOB,
-    FILE_BYTES,
-    FORGET,
-    SUFFIX,
-    WHOLE,
-    Record,
-    new_name,
-    number_of,
-    pack_file_header,
-    pack_record,
-    seed_of,
-)
+from nbreplay.store.journal import FILE_BYTES, SUFFIX, new_name, number_of, pack_file_header
+from nbreplay.store.record import BLOB, FORGET, WHOLE, Record, pack_record, seed_of
 
 GRACE_S = 3600.0
 """Files younger than this are left alone, seconds."""

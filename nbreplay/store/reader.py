@@ -9,17 +9,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from nbreplay.store.journal import (
-    FILE_BYTES,
-    SUFFIX,
-    Place,
-    Record,
-    Scan,
-    Visit,
-    check_file_header,
-    parse_record,
-    seed_of,
-)
+from nbreplay.store.journal import FILE_BYTES, SUFFIX, check_file_header
+from nbreplay.store.record import Place, Record, parse_record, seed_of
+from nbreplay.store.scan import Scan, Visit
 
 OPEN_FILES = 32
 """Journals whose descriptors are kept; the one that was opened first goes first."""

@@ -23,10 +23,10 @@ from nbreplay.store.catalogue import BLOB_KIND, Catalogue, Stored
 from nbreplay.store.disk import Disk
 from nbreplay.store.identity import make_store, read_identity
 from nbreplay.store.index import Index
-from nbreplay.store.journal import BLOB, FORGET, RECORD, Place
 from nbreplay.store.mac import user_key
 from nbreplay.store.prune import GRACE_S, Pruned, prune_files, prune_journals
 from nbreplay.store.reader import Journals
+from nbreplay.store.record import BLOB, FORGET, RECORD, Place
 from nbreplay.store.registry import Registry
 from nbreplay.store.verify import Problem, verify_store
 

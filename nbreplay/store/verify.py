@@ -11,7 +11,9 @@ from typing import Literal
 from nbreplay.store import frame
 from nbreplay.store.blobs import checked
 from nbreplay.store.disk import TEMPORARY, read_all
-from nbreplay.store.journal import BLOB, FILE_BYTES, SUFFIX, Scan, check_file_header
+from nbreplay.store.journal import FILE_BYTES, SUFFIX, check_file_header
+from nbreplay.store.record import BLOB
+from nbreplay.store.scan import Scan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

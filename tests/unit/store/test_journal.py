@@ -5,8 +5,10 @@ import os
 import pytest
 
 from nbreplay.store.disk import Disk
-from nbreplay.store.journal import FILE_BYTES, RECORD, Journal, Scan, pack_keys, pack_record, unpack_keys
+from nbreplay.store.journal import FILE_BYTES, Journal
 from nbreplay.store.mac import UserKey
+from nbreplay.store.record import RECORD, pack_keys, pack_record, unpack_keys
+from nbreplay.store.scan import Scan
 
 KEY = UserKey(b"k" * 32)
 
@@ -107,14 +109,14 @@ def test_a_journal_kept_as_a_value_is_not_taken_for_records(tmp_path):
 
 
 def test_a_record_longer_than_a_window_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("nbreplay.store.journal.WINDOW_BYTES", 256)
+    monkeypatch.setattr("nbreplay.store.scan.WINDOW_BYTES", 256)
     bodies = [b"a", os.urandom(5000), b"b" * 300, b"c"]
     written = Written(tmp_path, bodies)
     assert [bytes(r.body) for r in written.scan()[0]] == bodies
 
 
 def test_garbage_longer_than_a_window_is_stepped_over(tmp_path, monkeypatch):
-    monkeypatch.setattr("nbreplay.store.journal.WINDOW_BYTES", 256)
+    monkeypatch.setattr("nbreplay.store.scan.WINDOW_BYTES", 256)
     written = Written(tmp_path, [b"a", os.urandom(5000), b"b"])
     broken = bytearray(written.path.read_bytes())
     broken[written.starts[1] : written.starts[1] + 64] = os.urandom(64)

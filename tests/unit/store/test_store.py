@@ -127,8 +127,8 @@ def test_records_of_another_key_are_found_and_not_own_until_admitted(folder, mon
 def test_a_forged_code_is_not_own(store, folder):
     place = store.append("cell", b"body", [b"k"])
     store.close()
-    from nbreplay.store.journal import RECORD, pack_keys, pack_record, seed_of
     from nbreplay.store.mac import UserKey
+    from nbreplay.store.record import RECORD, pack_keys, pack_record, seed_of
 
     path = folder / "journals" / f"{place.journal}.nbj"
     forged = pack_record(
@@ -151,7 +151,7 @@ def test_a_code_moved_to_another_record_is_not_own(store, folder):
     one = store.append("cell", b"one.", [b"k"])
     two = store.append("cell", b"two.", [b"k"])
     store.close()
-    from nbreplay.store.journal import Scan
+    from nbreplay.store.scan import Scan
 
     path = folder / "journals" / f"{one.journal}.nbj"
     fd = os.open(path, os.O_RDONLY)
