@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -152,7 +153,7 @@ def write_scalar(w: Walker, obj: Any) -> Parts:
 def write_ufunc(w: Walker, obj: Any) -> Parts:
     """Write a ufunc: a library's by name; one made of a Python function by that."""
     own = str(obj.__name__)
-    for name in ("numpy", "scipy.special", *_ufunc_homes()):
+    for name in itertools.chain(("numpy", "scipy.special"), _ufunc_homes()):
         where = packages.installed(name)
         if where is not None and packages.find(name, own) is obj:
             w.out += packages.name_bytes(where, name, own)
@@ -166,8 +167,8 @@ def write_ufunc(w: Walker, obj: Any) -> Parts:
     return (inside[0], obj.identity)
 
 
-def _ufunc_homes() -> list[str]:
-    return [name for name in list(sys.modules) if name.endswith(("_ufuncs", "umath"))]
+def _ufunc_homes() -> Iterator[str]:
+    yield from (name for name in list(sys.modules) if name.endswith(("_ufuncs", "umath")))
 
 
 def write_vectorize(w: Walker, obj: Any) -> Parts:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from nbreplay.fingerprint.classes import write_type_of
 from nbreplay.fingerprint.leaves import framed, text
-from nbreplay.fingerprint.walk import CHOOSERS, OPENERS, Opener, Parts, Walker
+from nbreplay.fingerprint.walk import CHOOSERS, OPENERS, Opener, Parts, Walker, forget_choices
 
 
 class InPlace(NamedTuple):
@@ -55,6 +55,7 @@ def register_atom(kind: type | str, encode: Callable[..., Any]) -> None:
     def write(w: Walker, obj: Any) -> Parts:
         return _write(w, obj, encode(obj, w) if takes_walker else encode(obj))
 
+    forget_choices()
     if isinstance(kind, str):
         _by_name[kind] = write
     else:

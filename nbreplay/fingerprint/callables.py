@@ -10,6 +10,7 @@ import random
 import sys
 import types
 from collections.abc import Iterator
+from functools import cache
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -31,16 +32,22 @@ def library_token(w: Walker, obj: Any, module: Any, qualname: Any) -> bytes | No
     """Return what stands for an installed object, None if it is not what its module holds under its name."""
     known = w.tokens.get(id(obj))
     if known is None:
-        where = packages.installed(module)
         token, refusal = None, None
-        if where is not None and isinstance(qualname, str) and packages.find(module, qualname) is obj:
-            token = packages.name_bytes(where, module, qualname)
-            refusal = refusals.by_name(module, qualname) if w.task else None
+        known_here = isinstance(qualname, str) and packages.installed(module) is not None
+        if known_here and packages.find(module, qualname) is obj:
+            token, refusal = _named(module, qualname)
         known = w.tokens[id(obj)] = (token, refusal)
-        w.hold(obj)
-    if known[1] is not None and not (w.pardon and known[1].kind == "random"):
+        w.held.append(obj)
+    if known[1] is not None and w.task and not (w.pardon and known[1].kind == "random"):
         w.refusals[known[1]] = None
     return known[0]
+
+
+@cache
+def _named(module: str, qualname: str) -> tuple[bytes, refusals.Refusal | None]:
+    where = packages.installed(module)
+    assert where is not None  # the caller looked
+    return packages.name_bytes(where, module, qualname), refusals.by_name(module, qualname)
 
 
 def write_function(w: Walker, fn: FunctionType) -> Parts:
@@ -89,7 +96,7 @@ def _note(w: Walker, fn: FunctionType, record: CodeRecord, follow: bool) -> None
         return
     for name in record.writes:
         w.refuse("effect", f"{fn.__qualname__} assigns the global name {name}")
-    for name in sorted(refusals.FILE_METHODS & record.names):
+    for name in sorted(refusals.FILE_METHODS.intersection(record.names)):
         w.refuse("files", f"{fn.__qualname__} calls {name}, which reads or writes files")
     for name in record.star_imports:
         w.refuse("dynamic", f"{fn.__qualname__} imports all names of {name}")

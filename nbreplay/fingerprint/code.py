@@ -25,7 +25,6 @@ written out each time, all else once and then referred to.
 
 from __future__ import annotations
 
-import dis
 import sys
 from array import array
 from collections.abc import Callable
@@ -36,52 +35,33 @@ from typing import Any, NamedTuple
 import xxhash
 
 from nbreplay.fingerprint.leaves import LEAVES, framed, length, text
+from nbreplay.fingerprint.opcodes import (
+    BLOCK,
+    BRANCH,
+    CONST,
+    DEREF_WRITES,
+    END,
+    LOAD_FAST,
+    LOCAL,
+    NAME,
+    NAMES_OF,
+    NONE,
+    NOP,
+    SEEN,
+    SHORT_EXIT,
+    SPIN,
+    STORE_FAST,
+    Flow,
+    Step,
+    decode,
+    handlers_of,
+)
 
 PYTHON = bytes(sys.version_info[:2])
 """Opcodes, and what the standard library does, change with the minor version."""
 
 _KEPT_FLAGS = 0x1 | 0x2 | 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200
 """CO_OPTIMIZED, NEWLOCALS, VARARGS, VARKEYWORDS, GENERATOR, COROUTINE, ITERABLE_COROUTINE, ASYNC_GENERATOR."""
-
-_OPS: dict[str, int] = dis.opmap
-_NONE = 0xFFFFFFFF
-_BLOCK, _SEEN, _SPIN = 0xFFFFFFFE, 0xFFFFFFFD, 0xFFFFFFFC  # stand where an opcode would
-_SHORT_EXIT = 6
-"""Instructions: the compiler copies exits of up to four, one of which may stand for two."""
-_LOAD_FAST, _STORE_FAST = _OPS["LOAD_FAST"], _OPS["STORE_FAST"]
-_DEREF_WRITES = {_OPS["STORE_DEREF"], _OPS["DELETE_DEREF"]}
-_SWAP, _NOP = _OPS["SWAP"], _OPS["NOP"]
-_EXTENDED, _CACHE = _OPS["EXTENDED_ARG"], _OPS["CACHE"]
-
-_DROPPED = {
-    "NOP",
-    "CACHE",
-    "RESUME",
-    "PUSH_NULL",
-    "PRECALL",
-    "MAKE_CELL",
-    "COPY_FREE_VARS",
-    "NOT_TAKEN",
-    "EXTENDED_ARG",
-}
-_SAME = {  # spellings that mean the same
-    "LOAD_METHOD": "LOAD_ATTR",
-    "LOAD_FAST_BORROW": "LOAD_FAST",
-    "LOAD_FAST_CHECK": "LOAD_FAST",
-    "LOAD_CLOSURE": "LOAD_FAST",
-    "LOAD_CONST_IMMORTAL": "LOAD_CONST",
-    "LOAD_CONST_MORTAL": "LOAD_CONST",
-    "JUMP_BACKWARD_NO_INTERRUPT": "JUMP_BACKWARD",
-}
-_SPLIT = {  # two loads in one instruction, four bits each
-    "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
-    "LOAD_FAST_BORROW_LOAD_FAST_BORROW": ("LOAD_FAST", "LOAD_FAST"),
-    "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
-    "STORE_FAST_LOAD_FAST": ("STORE_FAST", "LOAD_FAST"),
-}
-_NAME_SHIFT = {"LOAD_GLOBAL": 1, "LOAD_SUPER_ATTR": 2}
-if sys.version_info >= (3, 12):
-    _NAME_SHIFT["LOAD_ATTR"] = 1
 
 _GLOBAL_LOADS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
 IMPORT_ITSELF = ""
@@ -138,156 +118,6 @@ class _Context:
         return index
 
 
-_Step = tuple[int, int, Any, int]
-"""One instruction that stays: its kind, its opcode, its argument, further bits of the argument.
-
-The argument is a name, a constant, a slot, the word that a jump leads to, or a number.
-"""
-
-_DROP, _PLAIN, _LOCAL, _CONST, _NAME, _JUMP, _BRANCH, _END, _PAIR, _RETURN, _SMALL = range(11)
-
-_UNCONDITIONAL = {"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD_NO_INTERRUPT"}
-_ENDS = {"RETURN_VALUE", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"}
-_TURNED = {"IF_TRUE": "IF_FALSE", "IF_NOT_NONE": "IF_NONE"}
-
-
-class _Plan(NamedTuple):
-    """How one opcode is treated."""
-
-    kind: int
-    op: int
-    shift: int = 0
-    parts: tuple[int, ...] = ()
-    sign: int = 1
-    turned: int = 0  # 1: the way of the jump comes first
-
-
-def _branch(name: str, op: int) -> _Plan:
-    """Return the plan of a conditional jump: one opcode for both directions and both senses."""
-    turned = 0
-    plain = name.replace("_FORWARD", "").replace("_BACKWARD", "")
-    for sense, other in _TURNED.items():
-        if plain == f"POP_JUMP_{sense}":
-            plain, turned = f"POP_JUMP_{other}", 1
-    same = _OPS.get(plain, _OPS.get(plain.replace("JUMP_IF", "JUMP_FORWARD_IF"), op))
-    return _Plan(_BRANCH, same, sign=-1 if "BACKWARD" in name else 1, turned=turned)
-
-
-def _plans() -> list[_Plan]:
-    jumps = set(dis.hasjrel) | set(getattr(dis, "hasjump", ()))
-    names, consts = set(dis.hasname), set(dis.hasconst)
-    local = set(dis.haslocal) | set(dis.hasfree)
-    plans = [_Plan(_PLAIN, op) for op in range(256)]
-    for name, op in _OPS.items():
-        if op > 255:
-            continue
-        same = _OPS.get(_SAME.get(name, name), op)
-        if name in _DROPPED:
-            plan = _Plan(_DROP, op)
-        elif name in _SPLIT:
-            plan = _Plan(_PAIR, op, parts=tuple(_OPS[part] for part in _SPLIT[name]))
-        elif name == "RETURN_CONST":
-            plan = _Plan(_RETURN, _OPS["LOAD_CONST"], parts=(_OPS["RETURN_VALUE"],))
-        elif name == "LOAD_SMALL_INT":
-            plan = _Plan(_SMALL, _OPS["LOAD_CONST"])
-        elif name in _UNCONDITIONAL:
-            plan = _Plan(_JUMP, op, sign=-1 if "BACKWARD" in name else 1)
-        elif name in _ENDS:
-            plan = _Plan(_END, op)
-        elif op in names:
-            plan = _Plan(_NAME, same, shift=_NAME_SHIFT.get(name, 0))
-        elif op in consts:
-            plan = _Plan(_CONST, same)
-        elif op in local:
-            plan = _Plan(_LOCAL, same)
-        elif op in jumps:
-            plan = _branch(name, op)
-        else:
-            plan = _Plan(_PLAIN, same)
-        plans[op] = plan
-    return plans
-
-
-_PLANS = _plans()
-_NAMES_OF = {op: name for name, op in _OPS.items()}
-
-
-def _decode(code: CodeType) -> tuple[list[_Step], list[int]]:
-    """Return the instructions that stay, and for each word of the code the index of the next one that does."""
-    raw = code.co_code
-    consts, names = code.co_consts, code.co_names
-    steps: list[_Step] = []
-    place: list[int] = []
-    arg = 0
-    total = len(raw)
-    for offset in range(0, total, 2):
-        place.append(len(steps))
-        op = raw[offset]
-        if op == _CACHE:
-            continue
-        arg |= raw[offset + 1]
-        if op == _EXTENDED:
-            arg <<= 8
-            continue
-        kind, same, shift, parts, sign, turned = _PLANS[op]
-        if kind in (_LOCAL, _PLAIN, _END):
-            steps.append((kind, same, arg, 0))
-        elif kind == _CONST:
-            steps.append((_CONST, same, consts[arg], 0))
-        elif kind == _NAME:
-            # The lowest bit asks for a method or pushes a null; the others mean something.
-            low = (arg & ((1 << shift) - 1)) >> 1 if shift else 0
-            steps.append((_NAME, same, names[arg >> shift], low))
-        elif kind in (_JUMP, _BRANCH):
-            end = offset + 2
-            while end < total and raw[end] == _CACHE:
-                end += 2
-            steps.append((kind, same, (end + sign * arg * 2) // 2, turned))
-        elif kind == _PAIR:
-            steps.append((_LOCAL, parts[0], arg >> 4, 0))
-            steps.append((_LOCAL, parts[1], arg & 15, 0))
-        elif kind == _RETURN:
-            steps.append((_CONST, same, consts[arg], 0))
-            steps.append((_END, parts[0], 0, 0))
-        elif kind == _SMALL:
-            steps.append((_CONST, same, arg, 0))
-        arg = 0
-    place.append(len(steps))
-    if _SWAP in raw:
-        _unswap(steps)
-    return steps, place
-
-
-def _unswap(steps: list[_Step]) -> None:
-    """Write ``SWAP 2, STORE a, STORE b`` as ``STORE b, STORE a``, as the compiler does if no line begins between."""
-    for index in range(len(steps) - 2):
-        first, second = steps[index + 1], steps[index + 2]
-        swaps = steps[index][1] == _SWAP and steps[index][2] == 2
-        if swaps and first[1] == second[1] == _STORE_FAST and first[2] != second[2]:
-            steps[index : index + 3] = (_PLAIN, _NOP, 0, 0), second, first
-
-
-def _varints(table: bytes) -> list[int]:
-    """Return the numbers of an exception table (six bits a byte, bit 6 says that more follow)."""
-    numbers, number = [], 0
-    for byte in table:
-        number = (number << 6) | (byte & 63)
-        if not byte & 64:
-            numbers.append(number)
-            number = 0
-    return numbers
-
-
-def _handlers(code: CodeType, place: list[int], count: int) -> dict[int, tuple[int, int]]:
-    """Return, for each instruction that runs under one, its handler: where it starts, and depth with the lasti flag."""
-    under: dict[int, tuple[int, int]] = {}
-    numbers = _varints(code.co_exceptiontable)
-    for start, size, target, depth in zip(numbers[0::4], numbers[1::4], numbers[2::4], numbers[3::4], strict=True):
-        for index in range(place[start], min(place[start + size], count)):
-            under[index] = (place[target], depth)
-    return under
-
-
 def pure_constant(value: Any) -> bytes:
     """Return a constant of a code object: numbers, text, and tuples and frozensets of them."""
     leaf = LEAVES.get(type(value))
@@ -300,46 +130,6 @@ def pure_constant(value: Any) -> bytes:
     if type(value) is slice:
         return b"y" + pure_constant((value.start, value.stop, value.step))
     raise TypeError(f"a constant of type {type(value).__name__}")
-
-
-class _Flow:
-    """Where control goes from each instruction, jumps followed."""
-
-    def __init__(self, steps: list[_Step], place: list[int], keep: list[bool]) -> None:
-        self.steps, self.place, self.keep = steps, place, keep
-        self.exits = [_SHORT_EXIT + 1] * (len(steps) + 1)  # instructions until the code ends, if it runs straight there
-        for index in range(len(steps) - 1, -1, -1):
-            kind = steps[index][0]
-            if kind == _END:
-                self.exits[index] = 1
-            elif not keep[index]:
-                self.exits[index] = self.exits[index + 1]
-            elif kind == _JUMP:
-                target = place[steps[index][2]]
-                if target > index:
-                    self.exits[index] = self.exits[target]
-            elif kind != _BRANCH:
-                self.exits[index] = self.exits[index + 1] + 1
-
-    def next(self, index: int) -> int:
-        """Return the instruction at which control arrives by way of *index*; -1 if it turns in a circle of jumps."""
-        for _ in self.steps:
-            if not self.keep[index]:
-                index += 1
-            elif self.steps[index][0] == _JUMP:
-                index = self.place[self.steps[index][2]]
-            else:
-                return index
-        return -1
-
-    def after(self, index: int) -> tuple[int, int | None]:
-        """Return where control goes after an instruction, and the other way of a branch."""
-        kind, _, target, turned = self.steps[index]
-        following = self.next(index + 1)
-        if kind != _BRANCH:
-            return following, None
-        jumped = self.next(self.place[target])
-        return (jumped, following) if turned else (following, jumped)
 
 
 class _Encoder:
@@ -377,9 +167,9 @@ class _Encoder:
     def encode(self) -> bytes:
         """Return the canonical form of the code object."""
         code = self.code
-        steps, place = _decode(code)
-        flow = _Flow(steps, place, _without_bookkeeping(steps))
-        under = _handlers(code, place, len(steps)) if code.co_exceptiontable else {}
+        steps, place = decode(code)
+        flow = Flow(steps, place, _without_bookkeeping(steps))
+        under = handlers_of(code, place, len(steps)) if code.co_exceptiontable else {}
         stream = array("I")
         numbers: dict[int, int] = {}
         handlers: dict[tuple[int, int], int] = {}
@@ -392,39 +182,39 @@ class _Encoder:
                 opened += 1
             else:
                 break
-            stream.extend((_BLOCK, opened, 0))
+            stream.extend((BLOCK, opened, 0))
             while index >= 0:
                 if index in numbers:
-                    stream.extend((_SEEN, numbers[index], 0))
+                    stream.extend((SEEN, numbers[index], 0))
                     break
-                if flow.exits[index] > _SHORT_EXIT:
+                if flow.exits[index] > SHORT_EXIT:
                     numbers[index] = len(numbers)
                 kind, op, arg, low = steps[index]
-                if kind == _LOCAL:
+                if kind == LOCAL:
                     value = self.local(steps, index)
-                elif kind == _CONST:
+                elif kind == CONST:
                     value = self.entry(self.constant(arg))
-                elif kind == _NAME:
+                elif kind == NAME:
                     value = self.name(steps, index)
-                elif kind == _BRANCH:
+                elif kind == BRANCH:
                     value = low = 0
                 else:
                     value = arg & 0xFFFFFFFF
                 handler = under.get(index)
                 if handler is None:
-                    stream.extend((op | low << 16, value, _NONE))
+                    stream.extend((op | low << 16, value, NONE))
                 else:
                     handler = (flow.next(handler[0]), handler[1])
                     stream.extend(
                         (op | low << 16, value, handlers.setdefault(handler, len(handlers)) << 12 | handler[1])
                     )
-                if kind == _END:
+                if kind == END:
                     break
                 index, other = flow.after(index)
                 if other is not None:
                     pending.append(other)
             else:
-                stream.extend((_SPIN, 0, 0))
+                stream.extend((SPIN, 0, 0))
         return self.joined(stream)
 
     def joined(self, stream: array[int]) -> bytes:
@@ -450,10 +240,10 @@ class _Encoder:
 
     # ------------------------------------------------------------ names
 
-    def name(self, steps: list[_Step], index: int) -> int:
+    def name(self, steps: list[Step], index: int) -> int:
         """Write an instruction with a name; note what it reads from outside."""
         _, op, name, _ = steps[index]
-        operation = _NAMES_OF[op]
+        operation = NAMES_OF[op]
         context = self.context
         if operation == "LOAD_GLOBAL":
             context.names.add(name)
@@ -473,31 +263,31 @@ class _Encoder:
             return self.imported(steps, index, name)
         return self.entry(b"n" + text(name))
 
-    def outside(self, steps: list[_Step], index: int, base: tuple[str, tuple[str, ...], str, int]) -> int:
+    def outside(self, steps: list[Step], index: int, base: tuple[str, tuple[str, ...], str, int]) -> int:
         """Note a read of *base* and of the attributes that are taken from it at once; remember what it is stored as."""
         attributes = list(base[1])
         index += 1
-        while index < len(steps) and _NAMES_OF[steps[index][1]] in ("LOAD_ATTR", "IMPORT_FROM"):
+        while index < len(steps) and NAMES_OF[steps[index][1]] in ("LOAD_ATTR", "IMPORT_FROM"):
             attributes.append(steps[index][2])
             index += 1
         bare = False
         if index < len(steps):
             step = steps[index]
-            bare = _NAMES_OF[step[1]] == "CALL" and step[2] == 0
-            if step[1] == _STORE_FAST:
+            bare = NAMES_OF[step[1]] == "CALL" and step[2] == 0
+            if step[1] == STORE_FAST:
                 self.aliases[step[2]] = (base[0], tuple(attributes), base[2], base[3])
         return self.context.read(base[0], tuple(attributes), base[2], base[3], bare)
 
-    def local(self, steps: list[_Step], index: int) -> int:
+    def local(self, steps: list[Step], index: int) -> int:
         """Write an instruction on a local name; note what is read if it stands for something from outside."""
         _, op, slot, _ = steps[index]
-        if slot in self.aliases and op == _LOAD_FAST:
+        if slot in self.aliases and op == LOAD_FAST:
             self.outside(steps, index, self.aliases[slot])
-        elif op in _DEREF_WRITES and slot >= self.first_free:
+        elif op in DEREF_WRITES and slot >= self.first_free:
             self.context.cell_writes.add(self.code.co_freevars[slot - self.first_free])
         return self.slot(slot)
 
-    def imported(self, steps: list[_Step], index: int, name: str) -> int:
+    def imported(self, steps: list[Step], index: int, name: str) -> int:
         """Write an import inside the code; what is taken from the module is a read."""
         names = steps[index - 1][2] if index else None
         level = steps[index - 2][2] if index > 1 and type(steps[index - 2][2]) is int else 0
@@ -508,7 +298,7 @@ class _Encoder:
             if "*" in names:
                 self.context.stars[name] = None
             # IMPORT_FROM a, STORE a, IMPORT_FROM b, STORE b, POP_TOP
-            while after + 1 < len(steps) and _NAMES_OF[steps[after][1]] == "IMPORT_FROM":
+            while after + 1 < len(steps) and NAMES_OF[steps[after][1]] == "IMPORT_FROM":
                 taken = steps[after][2]
                 self.context.names.add(taken)
                 self.context.read(name, (taken,), name, level)
@@ -516,9 +306,9 @@ class _Encoder:
                 after += 2
             return written
         whole = name
-        if after < len(steps) and _NAMES_OF[steps[after][1]] == "IMPORT_FROM":
+        if after < len(steps) and NAMES_OF[steps[after][1]] == "IMPORT_FROM":
             # `import a.b as c` is IMPORT_FROM b, SWAP, POP_TOP, STORE c
-            while after < len(steps) and not _NAMES_OF[steps[after][1]].startswith("STORE_"):
+            while after < len(steps) and not NAMES_OF[steps[after][1]].startswith("STORE_"):
                 after += 1
         else:
             whole = name.partition(".")[0]  # `import a.b` binds a
@@ -526,25 +316,25 @@ class _Encoder:
             self.bind(steps[after], (whole, (), whole, level))
         return written
 
-    def bind(self, store: _Step, base: tuple[str, tuple[str, ...], str, int]) -> None:
+    def bind(self, store: Step, base: tuple[str, tuple[str, ...], str, int]) -> None:
         """Remember that a local name stands for something imported; elsewhere all of it may be used."""
-        if _NAMES_OF[store[1]] == "STORE_FAST":
+        if NAMES_OF[store[1]] == "STORE_FAST":
             self.aliases[store[2]] = base
-        elif _NAMES_OF[store[1]].startswith("STORE_"):
+        elif NAMES_OF[store[1]].startswith("STORE_"):
             self.context.read(*base)
 
 
-def _without_bookkeeping(steps: list[_Step]) -> list[bool]:
+def _without_bookkeeping(steps: list[Step]) -> list[bool]:
     """Say which instructions count: not those by which a class body notes its module, lines and docstring."""
-    keep = [step[1] != _NOP for step in steps]
+    keep = [step[1] != NOP for step in steps]
     for index, step in enumerate(steps):
-        if step[0] != _NAME or not index or _NAMES_OF[step[1]] != "STORE_NAME":
+        if step[0] != NAME or not index or NAMES_OF[step[1]] != "STORE_NAME":
             continue
         before = steps[index - 1]
         if (
-            (step[2] in _BOOKKEEPING and before[0] == _CONST)
+            (step[2] in _BOOKKEEPING and before[0] == CONST)
             or (step[2] == "__module__" and before[2] == "__name__")
-            or (step[2] == "__qualname__" and before[0] == _CONST)
+            or (step[2] == "__qualname__" and before[0] == CONST)
         ):
             keep[index] = keep[index - 1] = False
     return keep

@@ -46,12 +46,26 @@ def _everything(w: Walker, obj: dict[str, Any]) -> Parts:
 
 def mapping(w: Walker, obj: Any) -> Parts:
     """Write keys and values of a dict in its order."""
-    keys = list(dict.keys(obj))
-    rest = w.sequence(keys)
+    keys = tuple(dict.keys(obj))
     values = list(dict.values(obj))
+    if len(keys) <= _FEW_KEYS and set(map(type, keys)) == _TEXT:
+        # Many dicts, of instances above all, have the same few names.
+        written = w.key_runs.get(keys)
+        if written is None:
+            start = len(w.out)
+            w.sequence(keys)
+            w.key_runs[keys] = bytes(w.out[start:])
+        else:
+            w.out += written
+        return w.sequence(values)
+    rest = w.sequence(keys)
     if rest is None:
         return w.sequence(values)
     return _both(w, rest, values)
+
+
+_FEW_KEYS = 16
+_TEXT = {str}
 
 
 def _both(w: Walker, keys: Any, values: list[Any]) -> Iterator[Any]:

@@ -68,7 +68,10 @@ def of_complex(value: complex) -> bytes:
 
 
 def of_str(value: str) -> bytes:
-    data = str.encode(value, "utf-8", "surrogatepass")
+    try:
+        data = value.encode()
+    except UnicodeEncodeError:
+        data = value.encode("utf-8", "surrogatepass")
     return b"s" + _PACK_LENGTH(len(data)) + data
 
 

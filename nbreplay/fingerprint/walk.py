@@ -28,9 +28,9 @@ from typing import Any, NamedTuple
 import xxhash
 
 from nbreplay.digest import Digest, Fingerprint
-from nbreplay.fingerprint import leaves
+from nbreplay.fingerprint import leaves, packages
 from nbreplay.fingerprint.code import PYTHON
-from nbreplay.fingerprint.leaves import LEAVES, length, run, text
+from nbreplay.fingerprint.leaves import LEAVES, length, run, text, words
 from nbreplay.fingerprint.refusals import Kind, Refusal
 
 ALGORITHM = b"nbreplay-fingerprint-1"
@@ -50,7 +50,7 @@ class Mode(enum.Enum):
     NAMESPACE = "namespace"
 
 
-class WalkStopped(Exception):  # noqa: N818  # no error: somebody asked for it
+class WalkStopped(Exception):  # no error: somebody asked for it
     """A walk that took longer than it may, or was asked to stop."""
 
 
@@ -119,11 +119,19 @@ Opener = Callable[["Walker", Any], Parts]
 OPENERS: dict[type, Opener] = {}
 """Openers by exact type; the modules beside this one fill it."""
 
+
+def forget_choices() -> None:
+    """Choose openers anew: a type was registered."""
+    _CHOSEN.clear()
+
+
 CHOOSERS: list[Callable[[type], Opener | None]] = []
 """Asked in turn for the opener of a type that is not in :data:`OPENERS`."""
 
 FINISHERS: list[Callable[[Walker], Iterable[Any]]] = []
 """Parts that are written after everything else."""
+
+_CHOSEN: dict[type, Opener] = {}
 
 _EXACT_LEAVES = {**LEAVES, float: leaves.of_float_exact}
 _CHECK_EVERY = 256
@@ -132,6 +140,14 @@ _PACK_RUN = 4  # shorter runs cost more to pack than to write
 
 class Walker:
     """The state of one walk; openers get it and write to it."""
+
+    __slots__ = tuple(
+        words("""
+            mode exact task home main out memo keep held leaves openers pure tokens type_tokens collecting objects spans
+            chunks definitions globals opaque refusals components buffer_bytes opened deadline stop pardon later memory
+            shallow asks named cells bound_cells in_subwalk key_runs
+        """)
+    )
 
     def __init__(
         self,
@@ -179,6 +195,7 @@ class Walker:
         self.cells: list[Any] = []  # cells of functions in the order in which they were met, each time
         self.bound_cells: set[int] = set()  # ids of those that code may bind
         self.in_subwalk = 0
+        self.key_runs: dict[tuple[str, ...], bytes] = {}
 
     # ------------------------------------------------------------ for openers
 
@@ -323,7 +340,7 @@ class Walker:
             return None
 
     def _opener(self, cls: type) -> Opener:
-        opener = OPENERS.get(cls)
+        opener = OPENERS.get(cls) or _CHOSEN.get(cls)
         if opener is None:
             for choose in CHOOSERS:
                 opener = choose(cls)
@@ -331,6 +348,9 @@ class Walker:
                     break
             else:
                 raise TypeError(f"no opener for {cls}")
+            # An installed class stays as it is; one of the notebook's may be patched, and goes.
+            if cls.__module__ != "__main__" and packages.installed(cls.__module__) is not None:
+                _CHOSEN[cls] = opener
         self.openers[cls] = opener
         return opener
 
