@@ -49,9 +49,7 @@ class NBReplayShell(ZMQInteractiveShell):
             turn.transformed = kwargs.get("transformed_cell")
             turn.execution_count = self.execution_count
             with interrupts.ticking():
-                result = await super().run_cell_async(raw_cell, store_history, silent, shell_futures, **kwargs)
-            turn.has_result = result.result is not None
-            return result
+                return await super().run_cell_async(raw_cell, store_history, silent, shell_futures, **kwargs)
         finally:
             turns.depth -= 1
 

@@ -59,7 +59,6 @@ class Turn:
     tags: tuple[str, ...] = ()
     begun: bool = False
     served: Served | None = None
-    has_result: bool = False
     transformed: str | None = None
     execution_count: int = 0
     problems: list[str] = field(default_factory=list)

@@ -42,7 +42,9 @@ CELLS = {
         "clear_output(wait=True)\nprint('newest')"
     ),
     "an async cell": "import asyncio\nprint('a')\nawait asyncio.sleep(0.01)\nprint('b')\n'c'",
-    "text of a thread": "import threading\nt = threading.Thread(target=print, args=('thread',)); t.start(); t.join(); del t",
+    "text of a thread": (
+        "import threading\nt = threading.Thread(target=print, args=('thread',))\nt.start(); t.join(); del t"
+    ),
     "text of a forked child": (
         "import os, time\npid = os.fork()\nif pid == 0:\n    print('child', flush=True)\n    os._exit(0)\n"
         "done = os.waitpid(pid, 0); time.sleep(0.3); del pid, done"
@@ -118,6 +120,19 @@ def test_the_last_result_has_its_names_in_a_repeated_run(start):
     assert [a.state for a in kernel.run_all("[1, 2]", "'b'")] == ["restored"] * 2
     assert kernel.run("_, __").result == "('b', [1, 2])"
     assert kernel.run("_").result == "('b', [1, 2])"
+
+
+def test_last_results_follow_each_other_whether_run_or_restored(start):
+    start("audit").run_all("1", "2", "3")
+    kernel = start("repeat")
+    assert [a.state for a in kernel.run_all("1", "2", "'fresh'", "3")] == [
+        "restored",
+        "restored",
+        "executed",
+        "restored",
+    ]
+    assert kernel.run("_, __, ___").result == "(3, 'fresh', 2)"
+    assert kernel.run("_").result == "(3, 'fresh', 2)"
 
 
 def test_a_failed_cell_is_run_again(start):
