@@ -1,7 +1,7 @@
 """Dask's housekeeping draws from a generator of its own in our kernels.
 
-Clients, an in-process scheduler and Tornado draw jitter and tie-breaks from Python's global generator, at times that
-nobody controls. In a kernel that would look as if every cell that uses a cluster had drawn random numbers; and a seeded
+Clients, an in-process scheduler and Tornado draw jitter, samples and tie-breaks from Python's global generator, when
+nobody controls it. In a kernel that would look as if every cell that uses a cluster had drawn random numbers; and a seeded
 notebook would give other numbers each time.
 """
 
@@ -15,6 +15,7 @@ from nbreplay.files.imports import when_imported
 _own = random.Random()
 
 MODULES = (
+    "dask.sizeof",
     "distributed.chaos",
     "distributed.client",
     "distributed.comm.core",
