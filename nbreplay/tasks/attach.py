@@ -49,7 +49,7 @@ class Attached:
         try:
             await asyncio.wait_for(self._install(), JOIN_TIMEOUT_S)
             self.mode = "plugin"
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # anything a user's object, or a cluster, may raise
             cache.problem(
                 f"the scheduler at {client.scheduler.address} cannot take part in caching"
                 f" ({type(error).__name__}: {error}); graphs are planned before they are submitted"
@@ -152,7 +152,9 @@ class Attached:
     # ------------------------------------------------------------ what is asked
 
     def tell(self, label: str, *, stored_s: float = 0.0) -> Any:
-        """Return the tally of *label* from the scheduler, or None. *stored_s*: wait for results being written, at most."""
+        """Return the tally of *label* from the scheduler, or None. *stored_s*: wait for results being written, at
+        most.
+        """
         if self.planner is not None and stored_s:
             self.planner.settle(stored_s)
         if label not in self._submitted and not stored_s:

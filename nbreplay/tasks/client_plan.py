@@ -1,7 +1,8 @@
 """Planning in the client, for schedulers that cannot take part: hits become data in the graph before it is submitted.
 
-Nobody sees the files of tasks then. So code that opens files, tasks of libraries that read files, and arguments that name
-existing files are refused. Only results that were asked for by name are recorded, when they are ready and not too large.
+Nobody sees the files of tasks then. So code that opens files, tasks of libraries that read files, and arguments that
+name existing files are refused. Only results that were asked for by name are recorded, when they are ready and not
+too large.
 """
 
 from __future__ import annotations

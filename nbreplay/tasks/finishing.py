@@ -1,7 +1,7 @@
 """Tasks that are finished: what they told is recorded, and what waits for them may not have to run.
 
-Early cut-off: when the last dependency of a task goes to memory, the content of all its inputs is known, and with it the
-task's K; a record of K serves it although something above it was edited.
+Early cut-off: when the last dependency of a task goes to memory, the content of all its inputs is known, and with it
+the task's K; a record of K serves it although something above it was edited.
 """
 
 from __future__ import annotations

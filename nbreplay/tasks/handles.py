@@ -7,6 +7,7 @@
     handles_default.py    the default client as a promise
     handles_futures.py    futures, on tasks that load their results
     handles_graphs.py     lazy and persisted collections in digests
+    handles_quiet.py      making them leaves no other trace
     handles_names.py      locks, events, queues, variables; what cannot be kept
 
 Nothing here imports Dask: classes are looked for only once the notebook has imported them.

@@ -9,6 +9,7 @@ from nbreplay.digest import combine
 from nbreplay.errors import ClusterUnfit, Uncacheable
 from nbreplay.files import unseen
 from nbreplay.tasks import handles_default
+from nbreplay.tasks.handles_quiet import undisturbed
 from nbreplay.tasks.handles_recipes import (
     Made,
     Remaking,
@@ -138,7 +139,7 @@ def remake_client(recipe: dict[str, Any]) -> Any:
         raise ClusterUnfit(
             f"the recorded Dask client could not be kept: {recipe['problem']}; run the cell that makes it"
         )
-    with _lock, Remaking(), unseen():
+    with _lock, Remaking(), unseen(), undisturbed():
         client = live(recipe["uid"])
         if client is not None and is_open(client) == recipe["open"]:
             return _settle(client)
@@ -166,7 +167,7 @@ def remake_cluster(recipe: dict[str, Any]) -> Any:
     """Return the cluster of *recipe*."""
     if "cluster_of" in recipe:
         return remake_client(recipe["cluster_of"]).cluster
-    with _lock, Remaking(), unseen():
+    with _lock, Remaking(), unseen(), undisturbed():
         cluster = live(recipe["uid"])
         if cluster is not None and is_open(cluster) == recipe["open"]:
             return cluster

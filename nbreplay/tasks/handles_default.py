@@ -6,6 +6,7 @@ no cluster.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import threading
 from collections.abc import Callable, Iterator
@@ -148,6 +149,8 @@ def _asked() -> bool:
 
 
 def _follow_client(module: ModuleType) -> None:
+    # At exit Dask asks for the default client in order to close it; what is registered later is called before.
+    atexit.register(_promise.clear)
     original = module._get_global_client
 
     @functools.wraps(original)

@@ -11,6 +11,7 @@ from nbreplay.errors import Uncacheable
 from nbreplay.files import unseen
 from nbreplay.tasks.handles_clients import client_recipe, is_open, remake_client
 from nbreplay.tasks.handles_graphs import only_itself
+from nbreplay.tasks.handles_quiet import undisturbed
 from nbreplay.tasks.handles_recipes import Remaking, module_loaded
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _value(future: Any, client: Any, *, limit_bytes: int) -> dict[str, Any]:
 
 def remake_future(recipe: dict[str, Any]) -> Any:
     """Return a future on a task that loads the result, on the recorded client, which is made again for it."""
-    with _lock, Remaking(), unseen():
+    with _lock, Remaking(), unseen(), undisturbed():
         client = remake_client(recipe["client"])
         if not is_open(client):
             return _dead(client, recipe["key"], "cancelled")

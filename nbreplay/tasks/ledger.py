@@ -122,12 +122,14 @@ class Ledger:
             return None
         try:
             return DataNode(key, codecs.load(run.result, self.store.get, trust=Trust.OWN))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # anything a user's object, or a cluster, may raise
             self.drop(run, str(error))
             return None
 
     def put_back(self, runs: Sequence[TaskRun]) -> bool:
-        """Put files back that *runs* wrote, where they are missing or changed. False: not all could be, *runs* are dropped."""
+        """Put files back that *runs* wrote, where they are missing or changed. False: not all could be, *runs* are
+        dropped.
+        """
         states: dict[str, FileState] = {}
         for run in runs:
             states |= run.files_written

@@ -1,7 +1,8 @@
 """Dask's own schedulers (threads, processes, synchronous) through the same planner.
 
-All three end in ``dask.local.get_async``, whichever way they were chosen; that is what is wrapped. The graph that it gets is
-planned; hits load, what is pruned is left out, the rest is run by a :class:`Runner`, which tells us afterwards.
+All three end in ``dask.local.get_async``, whichever way they were chosen; that is what is wrapped. The graph that it
+gets is planned; hits load, what is pruned is left out, the rest is run by a :class:`Runner`, which tells us
+afterwards.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """What of a graph must run: a pure function from (graph, wanted keys, what is recorded) to a plan.
 
-Two passes. Fingerprints go from the leaves up: every task gets its *provenance* P, or the reason why it has none. Lookups go
-from the wanted keys down and end at the first record that holds. A record whose ancestors read files holds only if those
-files still have the content that they had, which P does not know; so every record carries its *lineage*, the digest of
-all that was read from files on the way to it, and a lineage that is not empty is checked against the records of the ancestors.
+Two passes. Fingerprints go from the leaves up: every task gets its *provenance* P, or the reason why it has none.
+Lookups go from the wanted keys down and end at the first record that holds. A record whose ancestors read files holds
+only if those files still have the content that they had, which P does not know; so every record carries its
+*lineage*, the digest of all that was read from files on the way to it, and a lineage that is not empty is checked
+against the records of the ancestors.
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ Holds = Callable[[Mapping[str, FileState], Mapping[str, FileState]], bool]
 
 @dataclass(slots=True)
 class Print:
-    """What is known of one task: its P (None: not known), why it must not be cached, whether paths are in its ancestry."""
+    """What is known of one task: its P (None: not known), why it must not be cached, whether paths are in its
+    ancestry.
+    """
 
     shape: Shape | None
     provenance: Fingerprint | None

@@ -172,7 +172,7 @@ class Planning:
         return entry
 
     def _promised(self, pruned: dict[Key, swap.Recipe], made: Plan) -> tuple[list[Any], dict[Key, Any]]:
-        """Return the data outside the graph that loads must keep alive, and the fingerprints of all that may come back."""
+        """Return the data outside the graph that loads must keep alive, and prints of all that may come back."""
         entries = self.plugin.entries
 
         def recipe(ts: Any) -> swap.Recipe:

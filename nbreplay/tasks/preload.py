@@ -1,4 +1,6 @@
-"""What distributed calls in every new Client (``distributed.client.preload``): gives it the cache of this process, if any."""
+"""What distributed calls in every new Client (``distributed.client.preload``): gives it the cache of this process, if
+any.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ def dask_setup(worker):
     if multiprocessing.parent_process() is not None and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 '''
-"""Text of a preload for worker processes; it needs nothing that may not be there. Threads of a kernel are left alone."""
+"""Text of a preload for worker processes; it needs nothing that may not be there. Threads of a kernel are left alone.
+"""
 
 
 async def dask_setup(client: Any) -> None:

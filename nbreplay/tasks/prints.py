@@ -54,7 +54,7 @@ class FingerprintCoder:
             return Coded(bytes(16), ("declared volatile",))
         try:
             seen = walk(value, mode=Mode.TASK)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # anything a user's object, or a cluster, may raise
             # Whatever a user's object raises while it is looked at, the task runs.
             return Coded(bytes(16), (f"a {type(value).__name__} cannot be fingerprinted: {error}",))
         refusals = [str(r) for r in seen.refusals if getattr(r, "kind", "") not in self.lifted]
@@ -63,7 +63,9 @@ class FingerprintCoder:
 
 
 def _is_imported(definition: Any) -> bool:
-    """Whether *definition* is of a module that each process imports for itself, so that another may hold an older one."""
+    """Whether *definition* is of a module that each process imports for itself, so that another may hold an older
+    one.
+    """
     name = getattr(definition, "__module__", None)
     if not isinstance(name, str) or name in ("__main__", "__mp_main__"):
         return False
@@ -71,7 +73,7 @@ def _is_imported(definition: Any) -> bool:
 
 
 def _local_files(filesystem: Any) -> bytes:
-    """Stand for a filesystem of this machine: what is read through it is traced, and its options decide nothing else."""
+    """Stand for a filesystem of this machine: what is read through it is traced, its options decide nothing else."""
     options = getattr(filesystem, "storage_options", {})
     return b"local files" + repr(sorted((str(k), str(v)) for k, v in options.items())).encode()
 

@@ -1,4 +1,4 @@
-"""A promise is broken: a stored result cannot be loaded. The task is computed after all, with the ancestors that were pruned."""
+"""A promise is broken: a stored result cannot be loaded. The task is computed after all, with what was pruned."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def content_of(entry: Entry, above: Above) -> Fingerprint | None:
 
 
 def pass_on(entry: Entry, above: Above, reads: Mapping[str, FileState], *, writes: bool, is_placed: bool) -> None:
-    """Fill what *entry* passes on: lineage of files, whether files were written, whether it holds in this place only."""
+    """Fill what *entry* passes on: lineage of files, whether files were written, whether it is bound to this place."""
     marks = [one.lineage if one is not None else None for one in above]
     known = [mark for mark in marks if mark is not None]
     entry.lineage = lineage(reads, known) if len(known) == len(marks) else None

@@ -1,7 +1,7 @@
 """The scheduler's side: plans each graph that arrives, serves what is recorded, records what is finished.
 
-Hooks run on the scheduler's loop, which logs and swallows what they raise. So everything that can fail is done before the
-scheduler's state is touched, and an error only means that the graph runs as it is; it is counted and told.
+Hooks run on the scheduler's loop, which logs and swallows what they raise. So everything that can fail is done before
+the scheduler's state is touched, and an error only means that the graph runs as it is; it is counted and told.
 """
 
 from __future__ import annotations
@@ -55,7 +55,6 @@ class TaskCachePlugin(SchedulerPlugin):
         self.entries: dict[Key, Entry] = {}
         self.in_flight: dict[str, Key] = {}
         self.errors = 0
-        self.log: list[object] = []
         self.quiet = Quiet()
         self.finishing = Finishing(self)
         self.planning = Planning(self)

@@ -1,10 +1,10 @@
 """What a graph node computes, as a small program over its inputs, without keys or tokens.
 
 A node becomes *steps* in the order in which they run. A step has a digest of its code and literal arguments, and refers
-to inputs by number: ``n >= 0`` is the n-th dependency of the node, ``~n`` is step *n*. A fused task is expanded into the
-steps that it holds, so that fusion does not change what its parts are called: the fingerprint of a fused task is that
-of the last task in it. Running the program on the fingerprints of the dependencies gives P, on the digests of their
-values gives K (:func:`evaluate`).
+to inputs by number: ``n >= 0`` is the n-th dependency of the node, ``~n`` is step *n*. A fused task is expanded into
+the steps that it holds, so that fusion does not change what its parts are called: the fingerprint of a fused task is
+that of the last task in it. Running the program on the fingerprints of the dependencies gives P, on the digests of
+their values gives K (:func:`evaluate`).
 """
 
 from __future__ import annotations

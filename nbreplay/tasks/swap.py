@@ -1,13 +1,14 @@
 """Surgery on the scheduler's task graph: a task becomes a load, and can become itself again.
 
-Every function leaves the scheduler consistent (its own ``validate`` runs in the tests). They are called from plugin hooks,
-on the scheduler's loop. Nothing here looks anything up or decides anything.
+Every function leaves the scheduler consistent (its own ``validate`` runs in the tests). They are called from plugin
+hooks, on the scheduler's loop. Nothing here looks anything up or decides anything.
 
 Notes
 -----
-In ``update_graph`` new tasks are ``released`` and no transition was made. In the ``transition`` hook of the last dependency of a
-task, the recommendation to process it exists already but was not followed yet, so that its ``run_spec`` can still be
-exchanged; its edges are left alone then, since the scheduler has already decided which dependencies to release.
+In ``update_graph`` new tasks are ``released`` and no transition was made. In the ``transition`` hook of the last
+dependency of a task, the recommendation to process it exists already but was not followed yet, so that its
+``run_spec`` can still be exchanged; its edges are left alone then, since the scheduler has already decided which
+dependencies to release.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ Recipe = tuple[GraphNode, tuple[Key, ...], Any]
 class Promise:
     """What is needed to compute a task after all: itself, and the part of its graph that was pruned.
 
-    All but the first and third are shared by the promises of one graph. *uncounted* are keys that were counted as pruned and
-    will be counted as something else when they come back, once.
+    All but the first and third are shared by the promises of one graph. *uncounted* are keys that were counted as
+    pruned and will be counted as something else when they come back, once.
     """
 
     recipe: Recipe

@@ -125,7 +125,7 @@ def report(value: object, seconds: float, scope: Any, order: Order, later: Later
         return Report(**said, not_kept=problem)
     try:
         dumped = codecs.dump(value)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # anything a user's object, or a cluster, may raise
         return Report(**said, not_kept=f"cannot be dumped: {error}")
     size = len(dumped.stream) + sum(buffer.nbytes for buffer in dumped.buffers)
     if not (order.keep or writes or worth_keeping(seconds, size)):

@@ -40,7 +40,7 @@ class TaskCacheWorker(WorkerPlugin):
             await asyncio.get_running_loop().run_in_executor(None, self.writer.close)
 
     def transition(self, key: Any, start: str, finish: str, **kwargs: Any) -> None:
-        """Put :class:`Traced` in the place of a task that starts. Called in the worker's loop; an exception is logged."""
+        """Put :class:`Traced` in the place of a task that starts. In the worker's loop; exceptions are logged."""
         if finish != "executing" or self.worker is None or self.writer is None:
             return
         ts = self.worker.state.tasks.get(key)

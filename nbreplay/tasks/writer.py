@@ -1,4 +1,4 @@
-"""Writes task results to the store's folder in the background of a worker; bounded, so that it cannot eat its memory."""
+"""Writes task results to the store's folder in the background of a worker; bounded, so it cannot eat its memory."""
 
 from __future__ import annotations
 

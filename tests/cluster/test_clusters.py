@@ -1,4 +1,4 @@
-"""Clusters of every kind: by address, without nbreplay, with workers that die, with code that has changed under them."""
+"""Clusters of every kind: by address, without nbreplay, with workers that die, with code that changed under them."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_a_scheduler_reached_by_address_serves_or_is_planned_for(cache, address)
 
 
 def test_files_are_never_trusted_where_nobody_sees_them(cache, address, tmp_path):
-    where, kind = address
+    where, _ = address
     source = tmp_path / "in.txt"
 
     def read(path):

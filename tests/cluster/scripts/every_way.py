@@ -1,6 +1,7 @@
 """Every way to give Dask work, in one process on one cluster; prints what ran, as JSON. Run by test_repeat.py.
 
-Arguments: store, work folder, kind of cluster (``threads``, ``processes`` or an address), mode (``audit``/``repeat``), edit.
+Arguments: store, work folder, kind of cluster (``threads``, ``processes`` or an address), mode
+(``audit``/``repeat``), edit.
 """
 
 import json
