@@ -1,7 +1,7 @@
 """What fingerprints cost: new functions, functions seen before, values large and small.
 
 Each figure is the median, with the fastest and slowest in brackets, of the rounds given, in processor time: machines
-are shared. An empty loop is timed first, to compare machines by; short operations are repeated inside a round. Run: ``python benchmarks/fingerprint.py``.
+are shared. An empty loop is timed first, to compare machines by. Run: ``python benchmarks/fingerprint.py``.
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ _BOOKKEEPING = {"__doc__", "__firstlineno__", "__static_attributes__"}
 class Read(NamedTuple):
     """Something that code reads from outside: a global name or an imported module, and attributes taken from it.
 
-    *module* is empty for a global. *called_bare* says that it is called at once, without arguments, somewhere.
+    *module* is empty for a global. *called_bare* says that it is called at once, without arguments, somewhere;
+    *certain* that it is read before the code first branches, so in every call.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Read(NamedTuple):
     module: str = ""
     level: int = 0
     called_bare: bool = False
+    certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,8 @@ class _Context:
 
     reads: dict[tuple[str, tuple[str, ...], str, int], int] = field(default_factory=dict)
     bare: set[int] = field(default_factory=set)
+    certain: set[int] = field(default_factory=set)
+    straight: bool = True  # no branch yet, and not inside a nested function
     writes: dict[str, None] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     strings: set[str] = field(default_factory=set)
@@ -115,6 +119,8 @@ class _Context:
         index = self.reads.setdefault((name, attributes, module, level), len(self.reads))
         if bare:
             self.bare.add(index)
+        if self.straight:
+            self.certain.add(index)
         return index
 
 
@@ -157,7 +163,10 @@ class _Encoder:
 
     def constant(self, value: Any) -> bytes:
         if type(value) is CodeType:
-            return b"C" + _Encoder(value, self.context).encode()
+            straight, self.context.straight = self.context.straight, False
+            written = b"C" + _Encoder(value, self.context).encode()
+            self.context.straight = straight
+            return written
         if type(value) is str:
             self.context.strings.add(value)
         elif type(value) is tuple:
@@ -198,6 +207,7 @@ class _Encoder:
                     value = self.name(steps, index)
                 elif kind == BRANCH:
                     value = low = 0
+                    self.context.straight = False
                 else:
                     value = arg & 0xFFFFFFFF
                 handler = under.get(index)
@@ -345,7 +355,7 @@ def analyse(code: CodeType) -> CodeRecord:
     context = _Context()
     data = _Encoder(code, context).encode()
     reads = tuple(
-        Read(name, attributes, module, level, index in context.bare)
+        Read(name, attributes, module, level, index in context.bare, index in context.certain)
         for index, (name, attributes, module, level) in enumerate(context.reads)
     )
     return CodeRecord(

@@ -21,13 +21,16 @@ _BUILTINS = builtins.__dict__
 def reads_of(w: Walker, fn: FunctionType, record: CodeRecord) -> Iterator[Any]:
     """Yield what the code of *fn* reads from outside, in order of first use."""
     namespace = fn.__globals__
-    seeded = False
+    seeds: set[str] = set()
     for read in record.reads:
         start = len(w.out)
         value, used, path = _look_up(read, namespace)
+        seeded = False
         if w.task:
             # A generator that this code itself seeds, before it draws, repeats its numbers.
-            seeded = seeded or (path in refusals.SEEDS and not read.called_bare)
+            if path in refusals.SEEDS and read.certain and not read.called_bare:
+                seeds.add(path.partition(":")[0])
+            seeded = path.partition(":")[0] in seeds
             _refuse(w, read, value, used, path, record, seeded)
         w.out += b"g" + length(used)
         if value is _UNBOUND:

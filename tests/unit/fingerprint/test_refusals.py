@@ -157,6 +157,18 @@ def test_a_seed_pardons_only_what_comes_after_it():
     ).refusals
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(s):\n    if s: np.random.seed(s)\n    return np.random.rand()",
+        "def f(s):\n    random.seed(s)\n    return np.random.rand()",
+        "def f(s):\n    def g(): np.random.seed(s)\n    return np.random.rand()",
+    ],
+)
+def test_a_seed_that_may_not_be_set_pardons_nothing(source):
+    assert walk(made("import random\nimport numpy as np\n" + source), mode=Mode.TASK).refusals
+
+
 def test_a_seed_in_one_function_does_not_pardon_another():
     source = "import random\ndef h(): return random.random()\ndef f(s):\n    random.seed(s)\n    return random.random() + g()\ng = lambda: random.gauss(0, 1)"
     assert walk(made(source), mode=Mode.TASK).refusals
