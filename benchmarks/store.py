@@ -93,19 +93,23 @@ def many_records(folder, repeats):
 def large_blobs(folder, repeats):
     """200 MB that do not compress, and 200 MB that do."""
     for name, data in (("noise", os.urandom(LARGE_BYTES)), ("zeros", bytes(LARGE_BYTES))):
-        put, again, get, plain = [], [], [], []
-        for number in range(repeats):
-            with Store.open(folder / f"{name}{number}") as store:
-                put.append(timed(lambda s=store: s.put(data)))
-                ref = store.put(data)
-                again.append(timed(lambda s=store: s.put(data)))
-                get.append(timed(lambda s=store, r=ref: s.get(r)))
-            shutil.rmtree(folder / f"{name}{number}")
-            plain.append(timed(lambda: written_plainly(folder / "plain", data)))
+        rounds = [one_large(folder / f"{name}{number}", data) for number in range(repeats)]
+        put, again, get, plain = zip(*rounds, strict=True)
         show(f"put 200 MB of {name}", put)
         show("    the same with plain write and fsync", plain)
         show(f"put 200 MB of {name} again", again)
         show(f"get 200 MB of {name}, checked", get)
+
+
+def one_large(folder, data):
+    """Return the seconds of a put, the same put again, a get, and a plain write."""
+    with Store.open(folder) as store:
+        put = timed(lambda: store.put(data))
+        again = timed(lambda: store.put(data))
+        ref = store.put(data)
+        get = timed(lambda: store.get(ref))
+    shutil.rmtree(folder)
+    return put, again, get, timed(lambda: written_plainly(folder, data))
 
 
 def written_plainly(path, data):
