@@ -190,7 +190,11 @@ class Page:
         return [prompt.text for prompt in self.all(".jp-CodeCell .jp-InputPrompt")]
 
     def outputs(self):
-        return [area.text for area in self.all(".jp-CodeCell .jp-OutputArea.jp-Cell-outputArea")]
+        """What each code cell shows, without the numbers in front."""
+        return [
+            "\n".join(output.text for output in cell.find_elements("css selector", ".jp-OutputArea-output"))
+            for cell in self.all(".jp-CodeCell")
+        ]
 
     def screenshot(self, name):
         path = self.folder / f"{name}.png"
