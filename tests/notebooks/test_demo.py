@@ -52,7 +52,8 @@ def test_the_audit_serves_nothing(tour):
 @pytest.mark.parametrize("variant", ["repeat, threshold 10.0 -> 5.0", "repeat, other risk weights"])
 def test_an_edit_executes_score_and_filter_only(tour, variant):
     tasks = tour[0][variant]["tasks"]
-    assert 1 <= tasks["executed"] <= 2
+    assert 1 <= tasks["executed"] <= 4  # score, filter, and what Dask puts around them; none for each input file
+    assert tasks["hit"] >= 1
     assert tasks["executed"] + tasks["hit"] + tasks["pruned"] + tasks.get("cancelled", 0) == tasks["total"]
 
 
