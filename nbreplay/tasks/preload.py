@@ -12,7 +12,13 @@ logger = logging.getLogger(__name__)
 WORKER = '''
 def dask_setup(worker):
     """Ctrl-C in a notebook is for the kernel, not for its worker processes."""
-    import multiprocessing, signal, threading
+    import importlib.util, multiprocessing, signal, threading
+    import dask
+    if importlib.util.find_spec("nbreplay") is None:
+        # This process has inherited the notebook's settings; a client of a task must not look for us here.
+        known = dask.config.get("distributed.client.preload", None) or []
+        known = [known] if isinstance(known, str) else known
+        dask.config.set({"distributed.client.preload": [name for name in known if not name.startswith("nbreplay")]})
     if multiprocessing.parent_process() is not None and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 '''
