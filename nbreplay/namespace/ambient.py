@@ -23,15 +23,19 @@ RNG = "rng:"
 """Prefix of the keys of random generators: they are inputs of the cells that move them, and restored last."""
 
 
+MODULE = "module:"
+"""Prefix of the keys of modules that cells may have changed; they are followed as they are met."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """How one piece of ambient state is looked at and put back. All calls are on the main thread, between cells.
 
     *raw* gives the state as it is (None: it cannot be seen); *encode* what is kept of it, given also the initial state
-    (by default, all); *apply* puts that back. *default* gives the state that a fresh import has, for libraries that a cell may import and
-    change at once; *untouched* says the same where it cannot be computed. *words*: an import can change this state, so
-    a change in a cell that imports something counts only if one of these words stands in the cell. *digest* gives what of
-    the kept state counts as an input, where that is not all of it. *early*: put back before modules are imported.
+    (by default, all); *apply* puts that back. *default* gives the state that a fresh import has, for libraries that a
+    cell may import and change at once; *untouched* says the same where it cannot be computed. *words*: an import can
+    change this state, so a change in a cell that imports something counts only if one of these words stands in the
+    cell. *digest* gives what of the kept state counts as an input, where that is not all of it.
     """
 
     key: str
@@ -131,8 +135,22 @@ class Ambient:
         """The logical state is now as a record says; the process follows when :meth:`put` is called."""
         self._digests = {**dict.fromkeys(self.probes, INITIAL), **digests}
 
+    def follow(self, probe: Probe) -> None:
+        """Look at one more piece of state from now on; what it is now is its initial state."""
+        if probe.key in self.probes:
+            return
+        self.probes[probe.key] = probe
+        self._digests = {**self._digests, probe.key: self._digests.get(probe.key, INITIAL)}
+        raw = _look(probe)
+        if raw is not None:
+            self.initial[probe.key] = self._last[probe.key] = raw
+
     def put(self, key: str, value: Any) -> str:
         """Put the state of *key* as it was kept (None: the initial one); return what went wrong, if anything."""
+        if key.startswith(MODULE) and key not in self.probes:
+            problem = self._follow_module(key[len(MODULE) :])
+            if problem:
+                return problem
         probe = self.probes.get(key)
         if probe is None:
             return f"nothing here knows the ambient state {key!r}"
@@ -151,6 +169,16 @@ class Ambient:
         except Exception as e:  # options of another version, a folder that is gone ...
             logger.debug("ambient state %s could not be put back", key, exc_info=True)
             return f"{key} could not be put back: {e}"
+        return ""
+
+    def _follow_module(self, name: str) -> str:
+        from nbreplay.namespace.patches import module_probe
+
+        try:
+            __import__(name)
+        except Exception as e:  # noqa: BLE001  # a module's import may raise anything
+            return f"{name} cannot be imported: {e}"
+        self.follow(module_probe(name))
         return ""
 
     def _present(self) -> list[Probe]:

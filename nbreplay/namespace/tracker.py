@@ -15,6 +15,7 @@ from nbreplay.namespace.ambient import RNG, Ambient
 from nbreplay.namespace.checkpoint import Capture, Capturing
 from nbreplay.namespace.live import Live, Stopped
 from nbreplay.namespace.manifest import Manifest
+from nbreplay.namespace.patches import module_probe, modules_at_risk
 from nbreplay.namespace.probes import probes
 from nbreplay.namespace.restore import Restorer
 from nbreplay.namespace.touched import CellNames, Touched
@@ -31,7 +32,8 @@ _NO_HIDDEN_STATE = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariableRow:
-    """One line about a name: *state* is ``loaded``, ``unloaded`` or ``hole``, *boundary* where its value was written."""
+    """One line about a name: *state* is ``loaded``, ``unloaded`` or ``hole``, *boundary* where its value was
+    written."""
 
     name: str
     type_name: str
@@ -190,6 +192,11 @@ class Tracker:
         ambient = {key: digest for key, digest in live.ambient.digests().items() if not key.startswith(RNG)}
         return Reads(names=dict(sorted(digests.items())), groups=groups, ambient=ambient, everything=touched.everything)
 
+    def follow_modules(self, source: str, touched: Touched) -> None:
+        """Follow the attributes of modules that a cell could change; after :meth:`bring`, before the cell runs."""
+        for name in modules_at_risk(source, self.user_ns, touched.names):
+            self._live.ambient.follow(module_probe(name))
+
     def bring(self, touched: Touched) -> list[str]:
         """Load what the cell can reach; return what could not be brought to life, in words for the user."""
         live = self._live
@@ -290,7 +297,7 @@ class Tracker:
     # ------------------------------------------------------------ helpers
 
     def _of_libraries(self, cell: CellNames) -> set[str]:
-        """Return the names whose values a library that *cell* uses could change without naming them (pyplot's figures)."""
+        """Return the names whose values a library that *cell* uses could change unnamed (pyplot's figures)."""
         live = self._live
         used = {module.partition(".")[0] for module in cell.imports}
         for name in cell.loads:
@@ -310,7 +317,8 @@ class Tracker:
         found = set()
         for name, state in live.states.items():
             unit = live.units.get(state.unit or "")
-            if unit is not None and state.type_name != "module":
-                if any(module.partition(".")[0] in used for module, _ in unit.modules):
-                    found.add(name)
+            if unit is None or state.type_name == "module":
+                continue
+            if any(module.partition(".")[0] in used for module, _ in unit.modules):
+                found.add(name)
         return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from nbreplay.digest import Digest
+from nbreplay.namespace.ambient import INITIAL, RNG
 from nbreplay.records import CellRun, FileState, Group, NameState
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -96,13 +97,13 @@ def _sharing(run: CellRun, present: Present) -> Difference | None:
 
 
 def _ambient(run: CellRun, present: Present) -> Difference | None:
-    if not run.reads.ambient:
-        return None
     now = present.ambient_digests()
-    for key, before in run.reads.ambient.items():
-        after = now.get(key)
+    keys = {*run.reads.ambient, *(key for key in now if not key.startswith(RNG))}
+    for key in sorted(keys):
+        # What nobody had looked at yet was as it is when a process starts.
+        before, after = run.reads.ambient.get(key, INITIAL), now.get(key, INITIAL)
         if after != before:
-            return Difference("ambient", key, before, after or "")
+            return Difference("ambient", key, before, after)
     return None
 
 

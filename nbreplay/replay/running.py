@@ -56,6 +56,7 @@ class Running:
         self.problems = tracker.bring(self.touched)
         if self.problems:
             self.problems = rebuild(session, self.reads.names, unloaded)
+        tracker.follow_modules(request.transformed, self.touched)
         self.groups_before: tuple[Group, ...] = tracker.group_of(self.touched.names)
         self.ambient_before = dict(tracker.ambient_digests())
         session.cache.begin(self.boundary)

@@ -1,0 +1,171 @@
+"""Modules that cells change (``math.sqrt = ...``, ``helpers.LIMIT = 5``): their attributes are ambient state.
+
+A module is followed from the first cell that could change it: a local one as soon as a cell can reach it, an installed one
+when a cell's code stores an attribute on it. Values are compared by identity, and plain data of local modules also by
+content, since code may change it in place.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import FunctionType, ModuleType
+from typing import Any
+
+from nbreplay.digest import Digest
+from nbreplay.errors import NbreplayError
+from nbreplay.fingerprint.packages import installed
+from nbreplay.fingerprint.walk import Mode, WalkStopped, walk
+from nbreplay.namespace.ambient import MODULE, Probe
+from nbreplay.serialize import codecs
+
+_DATA = (list, dict, set, bytearray)
+_LOOK_S = 0.05
+"""Seconds for the content of one module's datum; one that takes longer is compared by identity only."""
+
+
+class NotKept(NbreplayError):
+    """A module was changed in a way that cannot be brought back."""
+
+
+@dataclass(slots=True, eq=False)
+class ModuleState:
+    """The attributes of a module: each value, and the digest of its content where that is looked at."""
+
+    values: dict[str, Any]
+    digests: dict[str, Digest]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ModuleState) and not self.changed_since(other)
+
+    __hash__ = None  # type: ignore[assignment]  # it is compared, never a key
+
+    def changed_since(self, before: ModuleState) -> set[str]:
+        """Return the attributes that are other objects, or hold something else, or are gone."""
+        return {
+            name
+            for name in {*self.values, *before.values}
+            if self.values.get(name, before) is not before.values.get(name, self)
+            or self.digests.get(name) != before.digests.get(name)
+        }
+
+
+def module_probe(name: str) -> Probe:
+    """Return the probe that follows the module *name*."""
+    return Probe(
+        key=MODULE + name,
+        module=name,
+        raw=lambda: _state(name),
+        apply=lambda value, initial: _put(name, value),
+        encode=_difference,
+        digest=_digest,
+    )
+
+
+def _state(name: str) -> ModuleState:
+    module = sys.modules[name]
+    local = installed(name) is None
+    values = {
+        key: value
+        for key, value in vars(module).items()
+        if not (key.startswith("__") and key.endswith("__")) and not isinstance(value, ModuleType)
+    }
+    digests = {}
+    for key, value in values.items() if local else ():
+        if type(value) in _DATA:
+            try:
+                digests[key] = walk(value, mode=Mode.VALUE, budget_s=_LOOK_S).digest
+            except WalkStopped:
+                continue
+    return ModuleState(values, digests)
+
+
+def _difference(now: ModuleState, initial: ModuleState) -> dict[str, Any]:
+    changed = now.changed_since(initial)
+    kept: dict[str, Any] = {"set": {}, "gone": sorted(changed - now.values.keys()), "lost": []}
+    for name in sorted(changed & now.values.keys()):
+        try:
+            codecs.dump(now.values[name])
+        except Exception:  # noqa: BLE001  # a value of the user's: pickling it may raise anything
+            kept["lost"].append(name)
+        else:
+            kept["set"][name] = now.values[name]
+    return kept
+
+
+def _digest(kept: dict[str, Any]) -> Digest:
+    return walk(kept, mode=Mode.VALUE).digest
+
+
+def _put(name: str, kept: dict[str, Any]) -> None:
+    module = sys.modules[name]
+    for key, value in kept["set"].items():
+        setattr(module, key, value)
+    for key in kept["gone"]:
+        vars(module).pop(key, None)
+    if kept["lost"]:
+        raise NotKept(f"a cell set {name}.{kept['lost'][0]} to something that cannot be kept; run that cell again")
+
+
+# ---------------------------------------------------------------- which modules
+
+
+def modules_at_risk(source: str, namespace: Mapping[str, Any], names: Iterable[str]) -> set[str]:
+    """Return the modules that a cell could change.
+
+    Parameters
+    ----------
+    source : str
+        The cell's code, as Python.
+    namespace : mapping
+        The live namespace.
+    names : iterable of str
+        Names that the cell can reach.
+    """
+    found: set[str] = set()
+    for name in names:
+        value = namespace.get(name)
+        if isinstance(value, ModuleType) and installed(value.__name__) is None and value.__name__ != "__main__":
+            found.add(value.__name__)
+        elif isinstance(value, FunctionType) and _stores_attributes(value):
+            found.update(
+                other.__name__
+                for each in value.__code__.co_names
+                if isinstance(other := namespace.get(each), ModuleType)
+            )
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return found
+    found.update(_stored_on(tree, namespace))
+    return {name for name in found if name in sys.modules and name.partition(".")[0] != "nbreplay"}
+
+
+def _stores_attributes(function: FunctionType) -> bool:
+    import dis
+
+    return any(each.opname in ("STORE_ATTR", "DELETE_ATTR") for each in dis.get_instructions(function))
+
+
+def _stored_on(tree: ast.AST, namespace: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the modules on which *tree* stores or deletes an attribute."""
+    for node in ast.walk(tree):
+        base: ast.expr | None = None
+        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            base = node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("setattr", "delattr"):
+            base = node.args[0] if node.args else None
+        value = None if base is None else _value(base, namespace)
+        if isinstance(value, ModuleType):
+            yield value.__name__
+
+
+def _value(node: ast.expr, namespace: Mapping[str, Any]) -> Any:
+    if isinstance(node, ast.Name):
+        return namespace.get(node.id, sys.modules.get(node.id))  # the cell itself may import it
+    if isinstance(node, ast.Attribute):
+        base = _value(node.value, namespace)
+        return vars(base).get(node.attr) if isinstance(base, ModuleType) else None
+    return None
