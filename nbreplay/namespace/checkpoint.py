@@ -129,9 +129,10 @@ class Capturing:
             known = live.known.get(node)
             if known is None or known.value is not value:
                 self._walk(node, value)
-            elif everything or node in wanted or is_definition(node) or (node in small and not known.opaque):
-                if not live.same(node, known, value):
-                    self._walk(node, value)
+                continue
+            suspect = everything or node in wanted or is_definition(node) or (node in small and not known.opaque)
+            if suspect and not live.same(node, known, value):
+                self._walk(node, value)
         self._follow_definitions()
 
     def _follow_definitions(self) -> None:
@@ -181,7 +182,8 @@ class Capturing:
 
     def _group_and_dump(self, deleted: set[str]) -> None:
         live = self.live
-        suspects = set(deleted)
+        # What was seen and not kept may look the same now as then: it is compared with the last boundary again.
+        suspects = deleted | (self.values.keys() if live.all_dirty else live.dirty)
         for node, before in self.looked.items():
             known = live.known[node]
             state = live.state(node)
@@ -207,14 +209,14 @@ class Capturing:
             for node in sorted(todo):
                 if node in done:
                     continue
-                members = live.partition.component(node)
-                done |= members
-                names = tuple(sorted(filter(is_name, members)))
+                component = live.partition.component(node)
+                done |= component
+                names = tuple(sorted(filter(is_name, component)))
                 digest = self._joint(names) if len(names) > 1 else None
                 if digest is not None:
                     groups[names] = digest
-                if self._needs_unit(members, names, digest):
-                    self._dump(tuple(sorted(members)), digest)
+                if self._needs_unit(component, names, digest):
+                    self._dump(tuple(sorted(component)), digest)
             # A dump may meet a definition that no walk saw.
             self._follow_definitions()
             suspects |= {node for node in self.looked if node not in done and is_definition(node)}
@@ -256,7 +258,8 @@ class Capturing:
         beside = self._holders().get(units.pop(), set())
         if beside <= set(members) and (digest is None or names in live.groups):
             return False
-        # Its unit holds names that it does not share objects with any more. Those whose objects are the same still are in
+        # Its unit holds names that it does not share objects with any more. Those whose objects are the same
+        # still are in
         # it as they were; equal objects that took their place are not.
         return any(live.known[node].kept_ids != live.known[node].ids for node in members)
 
@@ -415,8 +418,8 @@ class Capturing:
         beside: dict[str, set[str]] = {}
         """Definitions by the unit that holds them together with names."""
         for node in {*live.definitions, *filter(is_definition, capture.states)}:
-            state = capture.states.get(node) or live.definitions[node]
-            beside.setdefault(state.unit or "", set()).add(node)
+            place = (capture.states.get(node) or live.definitions[node]).unit
+            beside.setdefault(place or "", set()).add(node)
         used: set[str] = set()
         front = {node for node in (*live.states, *capture.states) if is_name(node)}
         while front:

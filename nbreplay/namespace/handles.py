@@ -19,7 +19,7 @@ class HandleKind(Protocol):
     kind: str
 
     def recognises(self, obj: object) -> bool:
-        """Whether *obj* is such a handle. Called for every object of no known type: it must be quick and import nothing."""
+        """Whether *obj* is such a handle. Called for every object of no known type: be quick, import nothing."""
 
     def token(self, obj: Any) -> bytes:
         """Return what stands for *obj* in digests: equal for handles that are interchangeable, in every process."""

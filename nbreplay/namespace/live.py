@@ -41,7 +41,7 @@ _ATOMS = frozenset(
 )
 
 
-class Stopped(Exception):
+class Stopped(Exception):  # it is no error
     """A capture that was asked to stop; nothing of it counts."""
 
 
@@ -50,7 +50,8 @@ class Known:
     """A value as it was last seen.
 
     *ids* are the objects that link names, in the order of the walk, *held* keeps them from being used again. *kept_ids*
-    are those it had when its unit was made, *kept_definitions* the definitions: equal ones may take their place. *token* is a quick way to see that a definition did not change.
+    are those it had when its unit was made, *kept_definitions* the definitions: equal ones may take their
+    place. *token* is a quick way to see that a definition did not change.
     """
 
     value: Any
@@ -129,7 +130,8 @@ class Live:
     modules: dict[str, str] = field(default_factory=dict)
     pending_modules: dict[str, str] = field(default_factory=dict)
     translated: dict[str, tuple[Digest, Digest]] = field(default_factory=dict)
-    """Digest that a value had when it was just loaded, and the recorded one: libraries rebuild caches, reorder attributes."""
+    """Digests that a value had when it was just loaded, and as recorded: libraries rebuild caches, reorder
+    attributes."""
     memory: dict[tuple[int, int], tuple[BufferRef, bytes]] = field(default_factory=dict)
 
     @classmethod
@@ -359,12 +361,15 @@ class Live:
         )
 
     def reach(self, names: Iterable[str], *, members: bool) -> set[str]:
-        """Return what code that names *names* can reach: what code in their values names, and with *members* what shares objects."""
+        """Return what code that names *names* can reach through the code in their values.
+
+        With *members*, what shares objects with it, too.
+        """
         found: set[str] = set()
         front = set(names)
         while front:
             found |= front
-            after = set()
+            after: set[str] = set()
             for name in front:
                 state = self.states.get(name)
                 if state is not None:

@@ -115,7 +115,8 @@ class Restorer:
     def _stale(self, states: dict[str, NameState]) -> set[str]:
         """Return what must be unloaded when *states* take effect.
 
-        With a node go all that its new unit holds, since they share objects, and with a definition all that refers to it:
+        With a node go all that its new unit holds, since they share objects, and with a definition all that
+        refers to it:
         a class is one object, everywhere.
         """
         live = self.live

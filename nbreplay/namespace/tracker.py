@@ -225,10 +225,11 @@ class Tracker:
             *stop* said so; call :meth:`mark_touched`, so that the next capture includes what this one missed.
         """
         cell, self._cell = self._cell, CellNames()
+        capturing = Capturing(self._live, touched, cell, boundary, stop)
         try:
-            return Capturing(self._live, touched, cell, boundary, stop).run()
-        except Stopped:
-            self._live.dirty |= set(touched.names)
+            return capturing.run()
+        except BaseException:
+            self._live.dirty |= {*touched.names, *capturing.looked}
             raise
 
     def write(self, capture: Capture, put: Callable[..., BlobRef] | None = None) -> Writes:

@@ -1,7 +1,8 @@
 """Notebook classes, to parts and back, without running what a class statement runs.
 
 A class is made as an empty skeleton, registered under its lineage, and filled: whatever it refers to may refer to it.
-``__init_subclass__`` and a metaclass of the notebook's do not run again; their effects are data and are restored as such.
+``__init_subclass__`` and a metaclass of the notebook's do not run again; their effects are data and are
+restored as such.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ def _quiet(bases: tuple[type, ...]) -> Iterator[None]:
     """Keep ``__init_subclass__`` of notebook classes from running inside."""
     lineages = current().session.lineages
     held = []
-    for base in {kind: None for base in bases for kind in base.__mro__}:
+    for base in dict.fromkeys(kind for each in bases for kind in each.__mro__):
         if id(base) in lineages and "__init_subclass__" in vars(base):
             held.append((base, vars(base)["__init_subclass__"]))
     for base, _ in held:

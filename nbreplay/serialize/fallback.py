@@ -11,7 +11,7 @@ from nbreplay.serialize.reducers import Reducers
 from nbreplay.serialize.session import Session
 
 
-class DillPickler(Reducers, dill.Pickler):
+class DillPickler(Reducers, dill.Pickler):  # type: ignore[misc]  # dill has no types
     """dill with our reducers first: definitions, arrays and the namespace are never written its way."""
 
     def __init__(self, file: io.BytesIO, others: list[Any], session: Session, *args: Any) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import io
+import marshal
 import os
 import struct
 import sys
@@ -95,9 +96,9 @@ class Reducers:
             if found is not None:
                 return found
         if kind.__module__ != "__main__":
-            name = singletons(kind.__module__).get(id(obj))
-            if name is not None and getattr(sys.modules[kind.__module__], name, None) is obj:
-                return attribute_of, (kind.__module__, name)
+            held = singletons(kind.__module__).get(id(obj))
+            if held is not None and getattr(sys.modules[kind.__module__], held, None) is obj:
+                return attribute_of, (kind.__module__, held)
         return NotImplemented
 
     def reduce_type(self, cls: type) -> Any:
@@ -161,7 +162,7 @@ _singletons: dict[str, tuple[int, dict[int, str]]] = {}
 
 
 def singletons(module_name: str) -> dict[int, str]:
-    """Return the names of the instances that a module holds, by id: sentinels and defaults, which are their identity."""
+    """Return the names of the instances that a module holds, by id: sentinels and defaults are their identity."""
     module = sys.modules.get(module_name)
     if module is None:
         return {}
@@ -259,7 +260,7 @@ _BY_TYPE: dict[type, Callable[[Reducers, Any], Any]] = {
     classmethod: lambda _, value: (classmethod, (value.__func__,)),
     staticmethod: lambda _, value: (staticmethod, (value.__func__,)),
     types.MappingProxyType: lambda _, value: (types.MappingProxyType, (dict(value),)),
-    types.CodeType: lambda _, code: (load_code, (functions.marshal.dumps(code),)),
+    types.CodeType: lambda _, code: (load_code, (marshal.dumps(code),)),
     type(functools.lru_cache(lambda: None)): _lru_cache,
     type(threading.Lock()): _lock,
     type(threading.RLock()): _rlock,
@@ -287,7 +288,7 @@ def import_module(name: str) -> types.ModuleType:
 
 
 def load_code(data: bytes) -> Any:
-    return functions.marshal.loads(data)
+    return marshal.loads(data)
 
 
 def make_typevar(name: str, constraints: Any, bound: Any, covariant: bool, contravariant: bool, module: str) -> Any:

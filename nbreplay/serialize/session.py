@@ -14,7 +14,7 @@ Definition = type | FunctionType
 _local = threading.local()
 
 
-class DefinitionMissing(LookupError):
+class DefinitionMissing(LookupError):  # as BlobMissing
     """No unit of this manifest holds a definition that a stream refers to."""
 
 

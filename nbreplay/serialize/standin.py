@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from nbreplay.errors import NbreplayError
 
 
-class HoleUsed(NbreplayError):
+class HoleUsed(NbreplayError):  # as the tree in errors
     """A value was used that could not be kept."""
 
     exit_code = 50
@@ -33,7 +33,8 @@ class StandIn:
     def _raise(self, *args: Any, **kwargs: Any) -> NoReturn:
         type_name, reason = object.__getattribute__(self, "_nbreplay_hole")
         raise HoleUsed(
-            f"this {type_name} could not be kept ({reason}); run the cell that made it again, and the cells that used it"
+            f"this {type_name} could not be kept ({reason}); run the cell that made it again, and the cells "
+            f"that used it"
         )
 
     def __getattr__(self, name: str) -> Any:

@@ -58,7 +58,7 @@ DEEP = 150_000
 """Recursion limit there: a level of nesting takes up to three calls of about 1 kB."""
 
 
-class Changed(StoreError):
+class Changed(StoreError):  # as the tree in errors
     """Memory that changed between the end of a cell and its writing."""
 
 

@@ -1,4 +1,6 @@
-"""Random cells change a namespace through every door: what two tiers of looking find must be what looking at all finds."""
+"""Random cells change a namespace through every door: two tiers of looking must find what looking at all finds."""
+
+# ruff: noqa: E501  # one cell per line
 
 from __future__ import annotations
 
@@ -31,14 +33,23 @@ MAKE = {
         "def make():\n    n = {k}\n    def count():\n        nonlocal n\n        n += 1\n        return n\n    return count\n"
         "{n} = make()"
     ],
-    "object": ["class T{k}:\n    seen = []\n    def put(self, x):\n        self.x = x\n        T{k}.seen.append(1)\n{n} = T{k}()"],
+    "object": [
+        "class T{k}:\n    seen = []\n    def put(self, x):\n        self.x = x\n        T{k}.seen.append(1)\n{n} = T{k}()"
+    ],
     "cache": ["def {n}(x, memo=[]):\n    memo.append(x)\n    return memo"],
 }
 ALIAS = {
     "list": ["{n} = {a}", "{n} = [{a}, {a}]", "{n} = {a}[1:]", "{n} = {a}.append", "{n} = iter({a})", "{n} = ({a}, 1)"],
     "dict": ["{n} = {a}", "{n} = {{'in': {a}}}", "{n} = {a}.keys()", "{n} = {a}.get"],
     "set": ["{n} = {a}", "{n} = [{a}]"],
-    "array": ["{n} = {a}", "{n} = {a}[2:6]", "{n} = {a}[::-1]", "{n} = {a}.reshape(2, -1)", "{n} = [{a}]", "{n} = {a}.copy()"],
+    "array": [
+        "{n} = {a}",
+        "{n} = {a}[2:6]",
+        "{n} = {a}[::-1]",
+        "{n} = {a}.reshape(2, -1)",
+        "{n} = [{a}]",
+        "{n} = {a}.copy()",
+    ],
     "frame": ["{n} = {a}", "{n} = {a}['a']", "{n} = {a}.copy(deep=False)", "{n} = [{a}]", "{n} = {a}.to_numpy()"],
     "counter": ["{n} = {a}", "{n} = {{'f': {a}}}", "import functools\n{n} = functools.partial({a})"],
     "object": ["{n} = {a}", "{n} = [{a}]", "{n} = type({a})", "{n} = {a}.put", "{n} = type({a}).seen"],
@@ -55,16 +66,42 @@ FUNCTION = {
     "cache": "def {n}():\n    {a}({k})",
 }
 CHANGE = {
-    "list": ["{a}.append({k})", "{a}[0] = {k}", "{a}[0] = {a}[-1]", "{a}.reverse()", "import random\nrandom.shuffle({a})",
-             "{a} += [{k}]", "{a}[1:1] = [True]", "{a}[0] = [0]\n{a}[-1] = [0]", "[{a}.append(i) for i in range(2)]"],
-    "dict": ["{a}['z'] = {k}", "{a}.setdefault('k', []) if 0 else {a}.update(q={k})", "{a}[0] = {a}.pop(0, 1)",
-             "{a}.get('k', []).append({k}) if isinstance({a}.get('k'), list) else None", "{a}['self'] = {a}"],
+    "list": [
+        "{a}.append({k})",
+        "{a}[0] = {k}",
+        "{a}[0] = {a}[-1]",
+        "{a}.reverse()",
+        "import random\nrandom.shuffle({a})",
+        "{a} += [{k}]",
+        "{a}[1:1] = [True]",
+        "{a}[0] = [0]\n{a}[-1] = [0]",
+        "[{a}.append(i) for i in range(2)]",
+    ],
+    "dict": [
+        "{a}['z'] = {k}",
+        "{a}.setdefault('k', []) if 0 else {a}.update(q={k})",
+        "{a}[0] = {a}.pop(0, 1)",
+        "{a}.get('k', []).append({k}) if isinstance({a}.get('k'), list) else None",
+        "{a}['self'] = {a}",
+    ],
     "set": ["{a}.add({k})", "{a}.discard('a')", "{a} |= {{9}}"],
     "array": ["{a}[0] = {k}", "{a} += 1", "{a}[-1] = -0.0", "{a}.flags.writeable = True", "{a}.sort()"],
-    "frame": ["{a}.iloc[0, 0] = {k}", "{a}['c'] = {k}", "{a}.attrs['k'] = {k}", "{a}.sort_values('a')", "{a}.columns.name = 'n'"],
+    "frame": [
+        "{a}.iloc[0, 0] = {k}",
+        "{a}['c'] = {k}",
+        "{a}.attrs['k'] = {k}",
+        "{a}.sort_values('a')",
+        "{a}.columns.name = 'n'",
+    ],
     "counter": ["{a}()"],
-    "object": ["{a}.put({k})", "{a}.x = {k}", "type({a}).y = [{k}]", "type({a}).seen.append(2)", "{a}.__dict__['w'] = {k}",
-               "type({a}).put = lambda self, x: None"],
+    "object": [
+        "{a}.put({k})",
+        "{a}.x = {k}",
+        "type({a}).y = [{k}]",
+        "type({a}).seen.append(2)",
+        "{a}.__dict__['w'] = {k}",
+        "type({a}).put = lambda self, x: None",
+    ],
     "cache": ["{a}({k})", "{a}.calls = getattr({a}, 'calls', 0) + 1", "{a}.__defaults__ = ([],)"],
 }
 ANY = [
