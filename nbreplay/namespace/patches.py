@@ -1,8 +1,8 @@
 """Modules that cells change (``math.sqrt = ...``, ``helpers.LIMIT = 5``): their attributes are ambient state.
 
-A module is followed from the first cell that could change it: a local one as soon as a cell can reach it, an installed one
-when a cell's code stores an attribute on it. Values are compared by identity, and plain data of local modules also by
-content, since code may change it in place.
+A module is followed from the first cell that could change it: a local one as soon as a cell can reach it, an installed
+one when a cell's code stores an attribute on it. Values are compared by identity, and plain data of local modules also
+by content, since code may change it in place.
 """
 
 from __future__ import annotations

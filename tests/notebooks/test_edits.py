@@ -107,6 +107,15 @@ def change_module(folder: Path) -> None:
     (folder / "mylib.py").write_text("LIMIT = 4\n\ndef work(v):\n    return v * LIMIT\n")
 
 
+PATCH = cells(
+    "import math, textwrap\nn = 4",
+    "math.tau = 9",
+    "print(math.tau)",
+    "math.tau = 6.283185307179586\nprint(n)",
+)
+
+SETTING = cells("import mylib", "mylib.LIMIT = 5", "print(mylib.work(2))")
+
 PLOT = cells(
     "import matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt\nfrom io import BytesIO",
     "heights = [1, 3, 2]",
@@ -213,6 +222,10 @@ SCENARIOS = [
         helper_module,
         change_module,
     ),
+    Scenario("library_patched", PATCH, edit("b", "9", "8"), [R, X, X, R]),
+    Scenario("patch_used_after_a_restore", PATCH, edit("c", "print(", "print('p',"), [R, R, X, "*"]),
+    Scenario("local_module_setting", SETTING, edit("b", "LIMIT = 5", "LIMIT = 6"), [R, X, X], helper_module),
+    Scenario("local_setting_after_a_restore", SETTING, edit("c", "work(2)", "work(3)"), [R, R, X], helper_module),
     Scenario("plot_unchanged", PLOT, same, [R, R, R, R]),
     Scenario("plot_edited", PLOT, edit("b", "[1, 3, 2]", "[1, 3, 4, 2][:3]"), [R, X, X, "*"]),
     Scenario("plot_used_after_a_restore", PLOT, edit("d", "print(", "print('t',"), [R, R, R, X]),
