@@ -275,7 +275,10 @@ def _put_matplotlib(value: dict[str, Any], _: Any) -> None:
 
 
 def _dask() -> dict[str, Any]:
-    return {key: each for key, each in _flat(sys.modules["dask.config"].config, "") if "preload" not in key}
+    found = {key: each for key, each in _flat(sys.modules["dask.config"].config, "") if "preload" not in key}
+    if found.get("scheduler") == "dask.distributed":
+        del found["scheduler"]  # a client sets it while it is the default; that is an ambient state of its own
+    return found
 
 
 def _flat(tree: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
