@@ -232,6 +232,7 @@ class Capturing:
         steady = all(
             (before := self.looked.get(name, each)) is not None
             and (before.digest, before.ids, before.spans) == (each.digest, each.ids, each.spans)
+            and each.kept_ids in (None, each.ids)
             for name, each in zip(names, known, strict=True)
         )
         if old is not None and steady:
