@@ -222,7 +222,7 @@ SCENARIOS = [
         helper_module,
         change_module,
     ),
-    Scenario("library_patched", PATCH, edit("b", "9", "8"), [R, X, X, R]),
+    Scenario("library_patched", PATCH, edit("b", "9", "8"), [R, X, X, "*"]),
     Scenario("patch_used_after_a_restore", PATCH, edit("c", "print(", "print('p',"), [R, R, X, "*"]),
     Scenario("local_module_setting", SETTING, edit("b", "LIMIT = 5", "LIMIT = 6"), [R, X, X], helper_module),
     Scenario("local_setting_after_a_restore", SETTING, edit("c", "work(2)", "work(3)"), [R, R, X], helper_module),
