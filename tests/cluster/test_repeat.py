@@ -88,3 +88,23 @@ def test_a_helper_and_a_global_count_but_an_equal_result_stops_an_edit(recorded,
     again = run(store, work, "threads", "repeat", "same", "delayed")["delayed"]
     assert (again["executed"], again["hit"], again["pruned"]) == (0, 1, 10)
     assert run(store, work, "threads", "repeat", "comment", "delayed")["delayed"]["executed"] == 0
+
+
+def test_files_that_tasks_wrote_are_put_back_also_in_a_copy_of_the_folder(recorded, tmp_path):
+    top, first = recorded
+    store, work = tmp_path / "store", tmp_path / "moved"
+    shutil.copytree(top / "store", store)
+    shutil.copytree(top / "work", work)
+    shutil.copy(top / "key", tmp_path / "key")
+    shutil.rmtree(work / "out")
+    again = run(store, work, "threads", "repeat", "", "files")["files"]
+    assert (again["executed"], again["value"]) == (0, first["files"]["value"])
+    (work / "out" / "0.c").unlink()
+    (work / "out" / "1.c").write_text("5,5\n9,9")
+    edited = run(store, work, "threads", "repeat", "base", "files")["files"]
+    assert edited["by_name"] == {"anomalies": 3}
+    assert (work / "out" / "1.a").read_text().splitlines()[0] == "-19"
+    with (work / "raw" / "2.csv").open("a") as raw:
+        raw.write("0,0\n7,70\n")
+    changed = run(store, work, "threads", "repeat", "base", "files")["files"]
+    assert changed["by_name"] == {"clean": 1, "anomalies": 1}
