@@ -126,9 +126,6 @@ class NBReplayMagics(Magics):
         saved = "the notebook in it is the file as it was last saved"
         return views.view(f"{target} ({len(manifest.files)} files; {saved})")
 
-    def _later(self, engine: Engine, arguments: list[str]) -> views.View:
-        raise UsageError("not in this version; see `nbreplay show` and `nbreplay pack` on the command line")
-
 
 Command = Callable[[NBReplayMagics, "Engine", list[str]], views.View]
 
@@ -142,7 +139,6 @@ _COMMANDS: dict[str, Command] = {
     "off": NBReplayMagics._off,
     "pack": NBReplayMagics._pack,
     "help": NBReplayMagics._help,
-    **{word: NBReplayMagics._later for word in ("note", "pin", "unpin", "report")},
 }
 
 

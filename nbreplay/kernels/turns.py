@@ -178,7 +178,7 @@ class Turns:
         turn.execution_count = execution_count
         turn.transformed = transformed
         with interrupts.held() as stop:
-            turn.served = self._guarded(turn, lambda engine: self._begin(engine, turn))
+            turn.served = self._guarded(turn, lambda engine: self._begin(engine, turn, stop))
             if turn.served is None:
                 return False
             self._replay_served(turn, turn.served)
@@ -218,7 +218,7 @@ class Turns:
 
     # ------------------------------------------------------------ within
 
-    def _begin(self, engine: Engine, turn: Turn) -> Served | None:
+    def _begin(self, engine: Engine, turn: Turn, stop: interrupts.Flag) -> Served | None:
         from nbreplay.replay.request import CellRequest
 
         decision = engine.begin(
@@ -229,7 +229,8 @@ class Turns:
                 position=turn.position,
                 tags=turn.tags,
                 execution_count=turn.execution_count,
-            )
+            ),
+            stop=stop,
         )
         return decision.serve
 
@@ -251,7 +252,7 @@ class Turns:
             return None
         if not turn.begun:  # its code never started: a syntax error
             turn.begun = True
-            self._begin(engine, turn)
+            self._begin(engine, turn, interrupts.Flag())
         sys.stdout.flush()
         sys.stderr.flush()
         outputs = self._tap.close()

@@ -13,6 +13,7 @@ from nbreplay.digest import Digest
 from nbreplay.namespace import checkpoint
 from nbreplay.namespace.ambient import RNG, Ambient
 from nbreplay.namespace.checkpoint import Capture, Capturing
+from nbreplay.namespace.covariable import Partition
 from nbreplay.namespace.live import Live, Stopped
 from nbreplay.namespace.manifest import Manifest
 from nbreplay.namespace.patches import module_probe, modules_at_risk
@@ -276,6 +277,20 @@ class Tracker:
     def mark_touched(self, reason: str) -> None:
         """Something else than a recorded cell ran: any name may have changed. Callable from any thread."""
         self._live.all_dirty = self._live.all_dirty or reason
+
+    def start_over(self, reason: str) -> None:
+        """Nothing that was kept is there any more: the next capture is a full one."""
+        live = self._live
+        for node in sorted(live.unloaded):
+            state = live.state(node)
+            live.bind(node, StandIn(state.type_name if state is not None else "value", reason))
+        for table in (live.states, live.definitions, live.units, live.groups, live.known, live.keys, live.memory):
+            table.clear()
+        live.partition = Partition()
+        live.ambient_refs.clear()
+        live.modules.clear()
+        live.dirty.clear()
+        live.all_dirty = reason
 
     # ------------------------------------------------------------ instead of a cell
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from nbreplay.errors import StoreError
@@ -13,6 +13,9 @@ from nbreplay.replay.outputs import encode_messages
 from nbreplay.store import Store
 
 logger = logging.getLogger(__name__)
+
+POLL_S = 0.05
+"""Seconds between looks at whether the user wants to stop waiting."""
 
 CELL = "cell"
 VISIT = "visit"
@@ -58,11 +61,20 @@ class Committer:
         """Whether a write behind the reply is not settled yet."""
         return self._behind is not None
 
-    def settle(self) -> Committed | None:
-        """Wait for the write behind the last reply, if there is one, and return what became of it."""
+    def settle(self, stop: Callable[[], bool] = lambda: False) -> Committed | None:
+        """Wait for the write behind the last reply, if there is one, and return what became of it.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            *stop* said so; the write goes on, and is settled another time.
+        """
         if self._behind is None:
             return None
         future = self._behind
+        while not wait([future], POLL_S).done:
+            if stop():
+                raise KeyboardInterrupt
         committed = future.result()
         self._behind = None
         return committed

@@ -83,14 +83,21 @@ class Engine:
 
     # ------------------------------------------------------------ a cell
 
-    def begin(self, request: CellRequest) -> Decision:
-        """Decide on *request*, and make ready what it needs: served, or ready to run."""
+    def begin(self, request: CellRequest, stop: Callable[[], bool] = lambda: False) -> Decision:
+        """Decide on *request*, and make ready what it needs: served, or ready to run.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            *stop* said so while something was waited for; :meth:`finish` may be called all the same.
+        """
         began = time.perf_counter()
         session = self.session
-        self.settle()
+        self.settle(stop)
         if not self.enabled:
             return Decision(serve=None, reason="off")
-        record_outside(session)
+        session.notice_new_store()
+        record_outside(session, stop)
         code = cell_fingerprint(request.source)
         position = request.position or self.notebook.number_of(request.cell_id)
         if not self._started:
@@ -136,7 +143,11 @@ class Engine:
             status = running.finish(outcome, outputs, skip=SKIP in running.request.tags, stop=stop)
             request = running.request
         else:
-            return CellStatus(state="executed", reason="recording is off", saved=False, saved_reason="off")
+            state = "executed" if outcome == "ok" else "failed"
+            reason = "interrupted before it ran" if self.enabled else "recording is off"
+            return CellStatus(
+                state=state, reason=reason, saved=False, saved_reason="interrupted" if self.enabled else "off"
+            )
         self._visit(request, status)
         return status
 
@@ -199,9 +210,9 @@ class Engine:
         self.visits.append(visit)
         session.committer.visit(visit)
 
-    def settle(self) -> None:
+    def settle(self, stop: Callable[[], bool] = lambda: False) -> None:
         """Wait for the write behind the last reply; the next status of that cell tells how it ended."""
-        committed = self.session.committer.settle()
+        committed = self.session.committer.settle(stop)
         if committed is None:
             return
         Running.settled(self.session, committed)

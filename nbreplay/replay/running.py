@@ -219,6 +219,9 @@ class Running:
     def _marks(self, refusals: list[str], seen: list[str], tasks: CellTasks, capture: Capture) -> tuple[str, ...]:
         marks = [*seen, *tasks.marks, *static_marks(self.request.transformed, self.session.tracker.user_ns)]
         marks += [f"unseeded {key[4:]}" for key in capture.unseeded]
+        if capture.carried:
+            # Its record also holds what an earlier cell did: served alone, it would bring that along.
+            refusals = [*refusals, f"{capture.carried[0]} may have been changed by a cell that was not saved"]
         return tuple(dict.fromkeys([*(NEVER + refusal for refusal in refusals), *marks]))
 
     @staticmethod
@@ -242,8 +245,14 @@ class Running:
         session.took(committed.run)
 
 
-def record_outside(session: Session) -> None:
-    """Record changes that belong to no recorded cell, so that they are not taken for the next cell's."""
+def record_outside(session: Session, stop: Callable[[], bool]) -> None:
+    """Record changes that belong to no recorded cell, so that they are not taken for the next cell's.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        *stop* said so; the changes stay pending.
+    """
     tracker = session.tracker
     if not tracker.pending:
         return
@@ -251,7 +260,9 @@ def record_outside(session: Session) -> None:
     touched = Touched(names=frozenset(tracker.states), everything=reason)
     boundary = session.next_boundary()
     try:
-        capture = tracker.capture(touched, boundary=boundary, stop=lambda: False)
+        capture = tracker.capture(touched, boundary=boundary, stop=stop)
+    except Stopped:
+        raise KeyboardInterrupt from None
     except Exception:  # a host boundary: the changes stay pending
         logger.warning("changes outside of cells could not be captured", exc_info=True)
         return

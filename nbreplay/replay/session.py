@@ -51,6 +51,7 @@ class Session:
         self.unsettled: Capture | None = None
         self.store = self._open(store_path, settings)
         self.lineage = Lineage(read_runs(self.store) if self.store is not None else ())
+        self._restarts = self.store.restarts if self.store is not None else 0
         self._shell_ns = shell_ns
         self.shell: Any = shell
         register(handles.register)
@@ -83,6 +84,15 @@ class Session:
         except (NbreplayError, OSError) as e:
             self.tell(f"nothing is recorded: {e}")
             return None
+
+    def notice_new_store(self) -> None:
+        """If the store's folder was deleted or moved, and begun anew: what comes next is a full boundary of its own."""
+        if self.store is None or self.store.restarts == self._restarts:
+            return
+        self._restarts = self.store.restarts
+        self.lineage = Lineage()
+        self.boundary = None
+        self.tracker.start_over("the store's folder was deleted")
 
     def tell(self, problem: str) -> None:
         """Note a problem for the status; the newest stands."""
