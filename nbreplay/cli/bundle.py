@@ -101,7 +101,7 @@ def _tell_imports(store: Path) -> None:
     out = console()
     names = sorted(imports_of(store).items())
     if not names:
-        return out.print("its values are plain data: loading them imports nothing")
+        return out.print("no import can be read off its values (code that hides itself would not show)")
     out.print("loading its values imports, by what can be read off them (code that hides itself would not show):")
     rows: list[list[Any]] = [[name, count] for name, count in names[:NAMES_SHOWN]]
     out.print(plain_table(("name", "in values"), rows, right=("in values",)))

@@ -121,6 +121,8 @@ def _name_changes(reader: StoreReader, one: int, two: int) -> list[dict[str, Any
     before, after = (reader.manifest(boundary_after(number, reader.lineage)).states for number in (one, two))
     changes = []
     for name in sorted({*before, *after}):
+        if ":" in name:
+            continue  # a function's or class's own version: shown by the names that are bound to it
         a, b = before.get(name), after.get(name)
         if (a and a.digest) != (b and b.digest):
             shown = [None if state is None else f"{state.type_name} {state.summary}".strip() for state in (a, b)]

@@ -10,6 +10,9 @@ from nbreplay.errors import StoreError
 from nbreplay.records import CellRun, TaskRun, ValueRef, from_bytes
 from nbreplay.store import Store
 
+_PROTOCOL = b"\x80"
+_VERSIONS = frozenset({b"\x02", b"\x03", b"\x04", b"\x05"})
+
 
 def imports_of(store: Path) -> dict[str, int]:
     """Return each callable or class that the pickles of *store* name, and how many of them do."""
@@ -29,14 +32,24 @@ def imports_of(store: Path) -> dict[str, int]:
 
 
 def names_in(stream: bytes) -> Iterator[str]:
-    """Yield what a pickle imports, as ``module.name``; nothing for bytes that are no pickle.
+    """Yield what the pickles in *stream* import, as ``module.name``; a stream may hold several, behind a header.
 
-    A stream can hide a name from this (built at load time, for instance): it describes, it does not protect.
+    A pickle can hide a name from this (built at load time, for instance): it describes, it does not protect.
     """
+    yield from _names_from(stream, 0)
+    start = stream.find(_PROTOCOL, 1)
+    while start > 0:
+        if stream[start + 1 : start + 2] in _VERSIONS:
+            yield from _names_from(stream, start)
+        start = stream.find(_PROTOCOL, start + 1)
+
+
+def _names_from(stream: bytes, start: int) -> Iterator[str]:
+    """Yield what a pickle that begins at *start* imports; what stands before it turns out to be none, included."""
     strings: list[str] = []
     memo: dict[int, str] = {}
     try:
-        for opcode, argument, _ in pickletools.genops(stream):
+        for opcode, argument, _ in pickletools.genops(stream[start:] if start else stream):
             match opcode.name:
                 case "GLOBAL" | "INST":
                     yield str(argument).replace(" ", ".")

@@ -125,6 +125,11 @@ def test_imports_are_found_in_every_pickle_protocol(protocol):
     assert any(name.endswith(".getcwd") for name in names_in(stream))
 
 
+def test_imports_are_found_in_pickles_behind_a_header():
+    stream = b"NBU1\x80\x00\x83header" + pickle.dumps(Path("x"), 5) + b"more" + pickle.dumps(os.getcwd, 4)
+    assert {name.rpartition(".")[2] for name in names_in(stream)} >= {"PosixPath", "getcwd"}
+
+
 @pytest.mark.parametrize("data", [b"", b"\x93NUMPY", b"not a pickle", pickle.dumps([1] * 9)[:-5], bytes(range(256))])
 def test_bytes_that_are_no_pickle_import_nothing(data):
     assert list(names_in(data)) == []
