@@ -80,6 +80,8 @@ def group(debug: bool) -> None:
     Send it with results:  nbreplay pack analysis.ipynb
     """
     logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR, format="%(name)s: %(message)s")
+    if not debug:
+        logging.getLogger("traitlets").setLevel(logging.CRITICAL)  # what nbclient logs there is raised as well
 
 
 def main() -> None:

@@ -202,7 +202,7 @@ class _Run:
         try:
             await self._execute(cell, index, metadata)
         except CellExecutionError as e:
-            self.outcome.error = RunFailed(f"cell {number} raised {e.ename}: {e.evalue}; see `nbreplay why`")
+            self.outcome.error = RunFailed(f"cell {number} raised {e.ename}: {e.evalue}; -o OUT keeps its output")
         except CellTimeoutError:
             self.outcome.error = RunFailed(f"cell {number} took longer than {self.request.timeout_s} s (--timeout)")
         except DeadKernelError as e:
