@@ -1,8 +1,8 @@
 """Dask's housekeeping draws from a generator of its own in our kernels.
 
 Clients, an in-process scheduler and Tornado draw jitter, samples and tie-breaks from Python's global generator, when
-nobody controls it. In a kernel that would look as if every cell that uses a cluster had drawn random numbers; and a seeded
-notebook would give other numbers each time.
+nobody controls it. In a kernel that would look as if every cell that uses a cluster had drawn random numbers; and a
+seeded notebook would give other numbers each time.
 """
 
 from __future__ import annotations

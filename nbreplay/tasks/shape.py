@@ -31,12 +31,15 @@ from dask.typing import Key
 from dask.utils import key_split
 
 from nbreplay.tasks.literal import Literals
+from nbreplay.tasks.sharing import Sharing, share_memory
 
 VERSION = b"nbreplay task 1\n"
 """Of the algorithm: two versions never share a fingerprint."""
 
 CONTAINERS: dict[type, bytes] = {List: b"L", Tuple: b"U", Set: b"E", Dict: b"M"}
 SIDE_EFFECTS = "distributed.shuffle"
+BUFFERS = frozenset({"numpy", "pandas", "pyarrow"})
+"""Libraries whose values hold memory; whether two share it is asked of the memory."""
 
 
 Step = tuple[bytes, tuple[int, ...] | None]
@@ -182,6 +185,7 @@ class _Building:
             for word, arg in node.kwargs.items():
                 parts.append(b"K%d:" % len(word) + word.encode("utf-8", "surrogatepass"))
                 self._argument(arg, parts, inputs, inner)
+            self._sharing([*node.args, *node.kwargs.values()], parts)
         else:
             self._argument(node, parts, inputs, inner)
         self.steps.append((xxhash.xxh3_128_digest(b"".join(parts)), tuple(inputs)))
@@ -223,6 +227,20 @@ class _Building:
             self._input(self.node(arg, inner), parts, inputs)
         else:
             self._literal(arg, parts)
+
+    def _sharing(self, arguments: list[object], parts: list[bytes]) -> None:
+        if len(arguments) < 2 and not any(type(arg) in (list, tuple, dict) for arg in arguments):
+            return
+        found = Sharing(arguments)
+        if found.pattern:
+            parts.append(b"S%d:" % len(found.pattern) + found.pattern)
+        if len(found.others) < 2:
+            return
+        if share_memory(found.others):
+            self.refusals.append("two arguments are views of the same memory")
+        rest = [each for each in found.others if type(each).__module__.partition(".")[0] not in BUFFERS]
+        if len(rest) > 1:
+            parts += (b"J", self._value(tuple(rest)))
 
     def _input(self, ref: int, parts: list[bytes], inputs: list[int]) -> None:
         if ref not in inputs:
