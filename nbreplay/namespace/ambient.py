@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nbreplay.digest import Digest
-from nbreplay.fingerprint.walk import Mode, walk
+from nbreplay.fingerprint import Mode, walk
 
 logger = logging.getLogger(__name__)
 

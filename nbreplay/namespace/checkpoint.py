@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbreplay.digest import Digest, combine
+from nbreplay.fingerprint import Mode, WalkStopped, walk
 from nbreplay.fingerprint.packages import version_of
-from nbreplay.fingerprint.walk import Mode, WalkStopped, walk
 from nbreplay.namespace import handles
 from nbreplay.namespace.ambient import INITIAL, RNG
 from nbreplay.namespace.covariable import relative

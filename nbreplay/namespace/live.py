@@ -15,7 +15,7 @@ from typing import Any
 
 from nbreplay.config import Settings
 from nbreplay.digest import Digest, combine
-from nbreplay.fingerprint.walk import Mode, Walk, walk
+from nbreplay.fingerprint import Mode, Walk, walk
 from nbreplay.namespace.ambient import Ambient
 from nbreplay.namespace.covariable import Partition
 from nbreplay.namespace.manifest import is_definition

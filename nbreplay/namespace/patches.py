@@ -16,8 +16,8 @@ from typing import Any
 
 from nbreplay.digest import Digest
 from nbreplay.errors import NbreplayError
+from nbreplay.fingerprint import Mode, WalkStopped, walk
 from nbreplay.fingerprint.packages import installed
-from nbreplay.fingerprint.walk import Mode, WalkStopped, walk
 from nbreplay.namespace.ambient import MODULE, Probe
 from nbreplay.serialize import codecs
 

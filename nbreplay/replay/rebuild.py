@@ -16,7 +16,7 @@ from collections.abc import Collection
 from types import FunctionType
 from typing import Any
 
-from nbreplay.fingerprint.walk import Mode, walk
+from nbreplay.fingerprint import Mode, walk
 from nbreplay.namespace import Tracker, cell_names
 from nbreplay.records import CellRun
 from nbreplay.replay.session import Session

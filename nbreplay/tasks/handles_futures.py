@@ -92,7 +92,7 @@ def identity(future: Any) -> tuple[Fingerprint | None, Digest | None]:
 
 def _content_of_value(future: Any) -> Digest | None:
     """Return C of a finished future that nobody has a record of, by looking at its result."""
-    from nbreplay.fingerprint.walk import Mode, walk
+    from nbreplay.fingerprint import Mode, walk
 
     found = _value(future, future.client, limit_bytes=VALUE_BYTES)
     if "value" not in found:

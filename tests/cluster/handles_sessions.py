@@ -115,7 +115,7 @@ def record(place):
 
 
 def _digest(value):
-    from nbreplay.fingerprint.walk import Mode, walk
+    from nbreplay.fingerprint import Mode, walk
 
     return walk(value, mode=Mode.NAMESPACE, home={}).digest
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nbreplay.config import Settings
-from nbreplay.fingerprint.walk import Mode, walk
+from nbreplay.fingerprint import Mode, walk
 from nbreplay.store import Store
 
 _PATH = Path(__file__).parents[1] / "unit" / "namespace" / "namespace_cells.py"

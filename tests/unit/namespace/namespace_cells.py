@@ -7,7 +7,7 @@ import sys
 import types
 
 from nbreplay.config import Settings
-from nbreplay.fingerprint.walk import Mode, walk
+from nbreplay.fingerprint import Mode, walk
 from nbreplay.namespace import Manifest, Tracker, cell_names
 
 
