@@ -2,7 +2,7 @@
 #   make demo     record, repeat and edit-and-repeat the shipped notebook
 #   make test     the tests          (ARGS="-k store -x" goes to pytest)
 #   make lint     ruff and mypy
-#   make bench    the measurements   (ARGS="..." goes to the benchmark)
+#   make bench    the measurements   (BENCH=benchmarks/cells.py picks one, ARGS="..." goes to it)
 # PYTHON=... picks the interpreter.
 
 SHELL := /bin/sh
@@ -28,7 +28,8 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/mypy
 
 bench: $(VENV)/demo.stamp
-	$(BIN)/python benchmarks/bench.py $(ARGS)
+	@for program in $(or $(BENCH),$(sort $(wildcard benchmarks/*.py))); do \
+	  echo "== $$program"; $(BIN)/python "$$program" $(ARGS) || exit 1; done
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
