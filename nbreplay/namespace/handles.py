@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from nbreplay.serialize import reducers
+from nbreplay.serialize import pickler
 
 
 class HandleKind(Protocol):
@@ -59,5 +59,5 @@ def remake(kind: str, recipe: object) -> object:
     return _kinds[kind].remake(recipe)
 
 
-if _reduce not in reducers.HANDLES:
-    reducers.HANDLES.append(_reduce)
+if _reduce not in pickler.HANDLES:
+    pickler.HANDLES.append(_reduce)

@@ -7,7 +7,7 @@ from typing import Any
 
 import dill
 
-from nbreplay.serialize.reducers import Reducers
+from nbreplay.serialize.pickler import Reducers
 from nbreplay.serialize.session import Session
 
 

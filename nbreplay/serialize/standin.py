@@ -55,3 +55,11 @@ class StandIn:
 
 def stand_in(type_name: str, reason: str) -> StandIn:
     return StandIn(type_name, reason)
+
+
+def type_name(obj: Any) -> str:
+    """Return how a user calls the type of *obj*."""
+    kind = type(obj)
+    return (
+        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    )

@@ -41,7 +41,7 @@ from nbreplay.records import BlobRef, BufferRef, ValueRef
 from nbreplay.serialize import gate
 from nbreplay.serialize.arrays import Memories, Memory
 from nbreplay.serialize.codecs import get_buffer, put_buffer
-from nbreplay.serialize.reducers import Reducers, persistent_load
+from nbreplay.serialize.pickler import UnitPickler, persistent_load
 from nbreplay.serialize.session import Loading, Session, loading
 from nbreplay.serialize.standin import Refused
 
@@ -95,15 +95,6 @@ class DumpedUnit:
     def size_bytes(self) -> int:
         """Bytes of the stream and of all buffers."""
         return len(self.stream) + sum(len(held.view) for held in (*self.memories, *self.others))
-
-
-class _Pickler(Reducers, pickle.Pickler):
-    def __init__(self, file: io.BytesIO, others: list[Any], session: Session, *args: Any) -> None:
-        Reducers.__init__(self, session, *args)
-        pickle.Pickler.__init__(self, file, 5, buffer_callback=others.append)
-
-    def reducer_override(self, obj: Any) -> Any:
-        return self.reduce(obj)
 
 
 def dump_unit(
@@ -190,7 +181,7 @@ class Sampler:
     def __init__(self, session: Session) -> None:
         self._file = io.BytesIO()
         self._others: list[Any] = []
-        self._pickler = _Pickler(self._file, self._others, session, set(), None, self._poll)
+        self._pickler = UnitPickler(self._file, self._others, session, set(), None, self._poll)
         self._deadline = 0.0
 
     def _poll(self) -> None:
@@ -223,13 +214,13 @@ _NOT_LINKING = frozenset({tuple, str, bytes, frozenset, type, FunctionType, Buil
 def _plainly(
     values: dict[str, Any], session: Session, inline: frozenset[str], poll: Callable[[], None] | None
 ) -> DumpedUnit:
-    return _dump(_Pickler, values, session, inline, None, poll)
+    return _dump(UnitPickler, values, session, inline, None, poll)
 
 
 def _deep(
     values: dict[str, Any], session: Session, inline: frozenset[str], poll: Callable[[], None] | None
 ) -> DumpedUnit:
-    return _with_stack(lambda: _dump(_Pickler, values, session, inline, None, poll))
+    return _with_stack(lambda: _dump(UnitPickler, values, session, inline, None, poll))
 
 
 def _with_dill(
@@ -245,7 +236,7 @@ def _with_dill(
 def _leaving_out(
     values: dict[str, Any], session: Session, inline: frozenset[str], poll: Callable[[], None] | None
 ) -> DumpedUnit:
-    return _with_stack(lambda: _dump(_Pickler, values, session, inline, [], poll))
+    return _with_stack(lambda: _dump(UnitPickler, values, session, inline, [], poll))
 
 
 def _with_stack(work: Callable[[], DumpedUnit]) -> DumpedUnit:
