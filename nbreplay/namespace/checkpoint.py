@@ -19,8 +19,9 @@ from nbreplay.namespace.manifest import is_definition, is_name
 from nbreplay.namespace.touched import CellNames, Touched
 from nbreplay.records import BlobRef, BufferRef, Group, Hole, NameState, Unit, ValueRef, Writes
 from nbreplay.serialize import codecs
+from nbreplay.serialize.dump import DumpedUnit, dump_unit
 from nbreplay.serialize.standin import StandIn, type_name
-from nbreplay.serialize.units import DumpedUnit, dump_unit, write_unit
+from nbreplay.serialize.units import write_unit
 
 logger = logging.getLogger(__name__)
 

@@ -22,9 +22,9 @@ from nbreplay.namespace.manifest import is_definition
 from nbreplay.namespace.probes import probes
 from nbreplay.records import BufferRef, Group, NameState, Unit, ValueRef
 from nbreplay.serialize.functions import frozen, importable, plain
+from nbreplay.serialize.sampler import Sampler
 from nbreplay.serialize.session import Session
 from nbreplay.serialize.standin import StandIn
-from nbreplay.serialize.units import Sampler
 
 logger = logging.getLogger(__name__)
 

@@ -45,7 +45,7 @@ IN_STREAM_BYTES = 4096
 """Smaller arrays stay in the stream: a blob of their own would cost more than the copy."""
 
 
-class NotPlain(Exception):  # noqa: N818 - not an error: the answer is to use another codec
+class NotPlain(Exception):  # not an error: the answer is to use another codec
     """The value, or something in it, is not plain."""
 
 

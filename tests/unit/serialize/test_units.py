@@ -7,9 +7,11 @@ from contextlib import closing
 import numpy as np
 import pytest
 
+from nbreplay.serialize.dump import dump_unit
 from nbreplay.serialize.gate import Trust
+from nbreplay.serialize.pieces import cut, unframed
 from nbreplay.serialize.session import Session
-from nbreplay.serialize.units import Changed, cut, dump_unit, load_unit, unframed, write_unit
+from nbreplay.serialize.units import Changed, load_unit, write_unit
 from nbreplay.store import Store
 
 

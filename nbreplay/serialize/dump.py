@@ -1,0 +1,174 @@
+"""Values of a namespace to one stream and its buffers, whatever it takes.
+
+The C pickler does it, with our reducers and the memory of arrays kept apart; in a thread with a large stack where the
+values are nested deeply; dill where pickle fails, for this unit only; and if all fail, a last pass leaves out the
+objects that refuse.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import pickle
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nbreplay.digest import Digest, chunk_digests, digest_bytes, digest_chunked, flat
+from nbreplay.serialize.pickler import UnitPickler
+from nbreplay.serialize.session import Session
+from nbreplay.serialize.standin import Refused
+
+logger = logging.getLogger(__name__)
+
+STACK_BYTES = 512 << 20
+"""Stack of the thread that pickles deep structures; only what is used of it becomes memory."""
+DEEP = 150_000
+"""Recursion limit there: a level of nesting takes up to three calls of about 1 kB."""
+
+
+@dataclass(slots=True)
+class Held:
+    """A buffer that is to be written: its memory, what its content was when it was dumped, and where it lies."""
+
+    view: memoryview
+    digest: Digest
+    place: tuple[int, int] | None = None
+    chunks: bytes | None = None
+
+
+@dataclass(slots=True)
+class DumpedUnit:
+    """A unit that is ready to be written; buffers are live memory."""
+
+    stream: bytes
+    memories: list[Held]
+    others: list[Held]
+    starts: list[int]
+    modules: set[str]
+    needs: set[str]
+    refused: list[Refused] = field(default_factory=list)
+    how: str = "pickle"
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the stream and of all buffers."""
+        return len(self.stream) + sum(len(held.view) for held in (*self.memories, *self.others))
+
+
+def dump_unit(
+    values: dict[str, Any],
+    session: Session,
+    *,
+    inline: frozenset[str] = frozenset(),
+    poll: Callable[[], None] | None = None,
+    chunks: Mapping[tuple[int, int], bytes] | None = None,
+) -> DumpedUnit:
+    """Return *values* as one stream with its buffers. Nothing is written.
+
+    *inline* are the lineages of definitions that the stream holds itself; *poll* is called now and then. *chunks* are
+    :func:`~nbreplay.digest.chunk_digests` of memory that was just hashed, by address range.
+
+    Raises
+    ------
+    Exception
+        Whatever *poll* raises. An object that refuses to be pickled raises nothing: it is in ``refused``.
+    """
+    dump = _Dump(values, session, inline, poll)
+    ways = [dump.plainly, dump.with_dill, dump.leaving_out]
+    while ways:
+        way = ways.pop(0)
+        try:
+            dumped = way()
+            for held in dumped.memories:
+                _hash(held, chunks or {})
+            return dumped
+        except RecursionError:
+            if way == dump.plainly:
+                ways.insert(0, dump.deeply)
+        except Exception:  # pickling runs the user's code; the next way may do
+            logger.debug("%s did not do", way.__name__, exc_info=True)
+        if poll is not None:
+            poll()
+    refused = Refused(type_name="covariable", reason="it cannot be pickled in any way")
+    return DumpedUnit(b"", [], [], [], set(), set(), [refused], "none")
+
+
+def _hash(held: Held, chunks: Mapping[tuple[int, int], bytes]) -> None:
+    """Fill in the digest of a memory; what a walk hashed already is not hashed again."""
+    size = len(held.view)
+    known = chunks.get((held.place[0], held.place[0] + size)) if held.place is not None else None
+    held.chunks = known if known is not None else chunk_digests(held.view)
+    held.digest = digest_chunked(held.chunks, size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Dump:
+    """The ways to pickle *values*, from the quickest to the one that always does."""
+
+    values: dict[str, Any]
+    session: Session
+    inline: frozenset[str]
+    poll: Callable[[], None] | None
+
+    def plainly(self) -> DumpedUnit:
+        return self._by(UnitPickler)
+
+    def deeply(self) -> DumpedUnit:
+        return _with_stack(self.plainly)
+
+    def with_dill(self) -> DumpedUnit:
+        from nbreplay.serialize.fallback import DillPickler
+
+        dumped = self._by(DillPickler)
+        dumped.how = "dill"
+        return dumped
+
+    def leaving_out(self) -> DumpedUnit:
+        return _with_stack(lambda: self._by(UnitPickler, refused=[]))
+
+    def _by(self, pickler: Callable[..., Any], *, refused: list[Refused] | None = None) -> DumpedUnit:
+        file = io.BytesIO()
+        others: list[pickle.PickleBuffer] = []
+        dumper = pickler(file, others, self.session, set(self.inline), refused, self.poll)
+        dumper.dump(self.values)
+        memories = list(dumper.memories.by_place.values())
+        raw = [flat(buffer.raw()) for buffer in others]
+        return DumpedUnit(
+            stream=file.getvalue(),
+            memories=[Held(each.view(), Digest(""), (each.address, each.size_bytes)) for each in memories],
+            others=[Held(view, digest_bytes(view)) for view in raw],
+            starts=[each.start for each in memories],
+            modules=dumper.modules,
+            needs=dumper.needs,
+            refused=refused or [],
+        )
+
+
+def _with_stack(work: Callable[[], DumpedUnit]) -> DumpedUnit:
+    """Do *work* in a thread with a large stack."""
+    done: list[DumpedUnit] = []
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        limit = sys.getrecursionlimit()
+        sys.setrecursionlimit(max(limit, DEEP))
+        try:
+            done.append(work())
+        except BaseException as e:  # noqa: BLE001  # handed to the caller's thread
+            failed.append(e)
+        finally:
+            sys.setrecursionlimit(limit)
+
+    before = threading.stack_size(STACK_BYTES)
+    try:
+        thread = threading.Thread(target=run, name="nbreplay-deep")
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    if failed:
+        raise failed[0]
+    return done[0]
