@@ -1,8 +1,9 @@
 """Identity of code and values: what a result depends on, as a digest that is the same in every process.
 
-``code`` reads code objects, ``callables`` and ``reads`` functions and what they read, ``classes`` and ``instances``
-user types, ``containers``, ``arrays`` and ``frames`` data; ``walk`` drives them over an object graph. ``cell`` is the
-identity of a notebook cell, ``refusals`` says what has none.
+``walker`` goes over an object graph, ``openers`` says who writes what, ``found`` is what a walk finds; ``unordered``
+writes sets. ``code`` reads code objects, ``callables`` and ``reads`` functions and what they read, ``classes`` and
+``instances`` user types, ``containers``, ``arrays`` and ``frames`` data. ``cell`` is the identity of a notebook cell,
+``refusals`` says what has none.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from nbreplay.digest import Fingerprint
 from nbreplay.errors import Uncacheable
 from nbreplay.fingerprint.cell import cell_fingerprint
 from nbreplay.fingerprint.code import CODES, CodeCache, CodeRecord
+from nbreplay.fingerprint.found import Component, Mode, Walk, WalkStopped
 from nbreplay.fingerprint.refusals import Refusal
-from nbreplay.fingerprint.walk import Component, Mode, Walk, Walker, WalkStopped, walk
+from nbreplay.fingerprint.walker import Walker, walk
 
 __all__ = [
     "CODES",

@@ -13,7 +13,8 @@ from nbreplay.fingerprint.atoms import name_of
 from nbreplay.fingerprint.classes import write_type_of
 from nbreplay.fingerprint.containers import buffer_bytes, named_parts
 from nbreplay.fingerprint.leaves import length, of_int, text
-from nbreplay.fingerprint.walk import CHOOSERS, Opener, Parts, Walker
+from nbreplay.fingerprint.openers import CHOOSERS, Opener, Parts
+from nbreplay.fingerprint.walker import Walker
 
 _CACHES = {"numpy:vectorize": ("_ufunc", "__doc__"), "numpy:memmap": ("_mmap",)}
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from nbreplay.fingerprint.classes import write_type_of
 from nbreplay.fingerprint.leaves import framed, text
-from nbreplay.fingerprint.walk import CHOOSERS, OPENERS, Opener, Parts, Walker, forget_choices
+from nbreplay.fingerprint.openers import CHOOSERS, OPENERS, Opener, Parts, forget_choices
+from nbreplay.fingerprint.walker import Walker
 
 
 class InPlace(NamedTuple):
@@ -41,8 +42,8 @@ def register_atom(kind: type | str, encode: Callable[..., Any]) -> None:
     kind : type or str
         The type, or ``"module:QualName"`` of one whose module need not be imported.
     encode : callable
-        Called with the object, or with the object and the :class:`~nbreplay.fingerprint.walk.Walker`, on the thread of
-        the walk, each time that such an object is met. It returns bytes that stand for the object, :class:`InPlace`
+        Called with the object, or with the object and the :class:`~nbreplay.fingerprint.walker.Walker`, on the thread
+        of the walk, each time that such an object is met. It returns bytes that stand for the object, :class:`InPlace`
         with values to walk instead, :class:`Refused`, or any other value, which is walked instead. If it raises, the
         object is opaque.
 

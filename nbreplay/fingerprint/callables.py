@@ -14,12 +14,15 @@ from functools import cache
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
+from nbreplay.digest import Digest
 from nbreplay.fingerprint import packages, refusals
 from nbreplay.fingerprint.code import CODES, CodeRecord
 from nbreplay.fingerprint.containers import named_parts
+from nbreplay.fingerprint.found import Component
 from nbreplay.fingerprint.leaves import length, text
+from nbreplay.fingerprint.openers import FINISHERS, OPENERS, Parts
 from nbreplay.fingerprint.reads import reads_of
-from nbreplay.fingerprint.walk import FINISHERS, OPENERS, Parts, Walker
+from nbreplay.fingerprint.walker import Walker
 
 VOLATILE = "__nbreplay_volatile__"
 """Attribute by which :func:`nbreplay.volatile` marks a callable; it travels with it."""
@@ -84,9 +87,6 @@ def _function(w: Walker, fn: FunctionType) -> Iterator[Any]:
 
 
 def _note(w: Walker, fn: FunctionType, record: CodeRecord, follow: bool) -> None:
-    from nbreplay.digest import Digest
-    from nbreplay.fingerprint.walk import Component
-
     if follow and not w.in_subwalk:
         w.components.append(Component("function", fn.__qualname__, Digest(record.digest.hex()), fn.__code__))
     w.asks |= _ASKED & record.names

@@ -13,7 +13,8 @@ from typing import Any
 from nbreplay.fingerprint import packages
 from nbreplay.fingerprint.callables import library_token
 from nbreplay.fingerprint.leaves import length, text, words
-from nbreplay.fingerprint.walk import CHOOSERS, OPENERS, Opener, Parts, Walker, _ShallowClass
+from nbreplay.fingerprint.openers import CHOOSERS, OPENERS, Opener, Parts
+from nbreplay.fingerprint.walker import ShallowClass, Walker
 
 _HEAP, _IMMUTABLE = 1 << 9, 1 << 8  # Py_TPFLAGS_HEAPTYPE, Py_TPFLAGS_IMMUTABLETYPE
 
@@ -63,7 +64,7 @@ def write_class(w: Walker, cls: type) -> Parts:
     return _contents(w, cls)
 
 
-def write_shallow(w: Walker, wrapped: _ShallowClass) -> Parts:
+def write_shallow(w: Walker, wrapped: ShallowClass) -> Parts:
     return _contents(w, wrapped.cls)
 
 
@@ -194,5 +195,5 @@ def _choose(cls: type) -> Opener | None:
 
 
 OPENERS.update(dict.fromkeys((typing.TypeVar, typing.ParamSpec, typing.TypeVarTuple), write_type_variable))
-OPENERS.update({type: write_class, _ShallowClass: write_shallow, functools.cached_property: write_cached_property})
+OPENERS.update({type: write_class, ShallowClass: write_shallow, functools.cached_property: write_cached_property})
 CHOOSERS.append(_choose)

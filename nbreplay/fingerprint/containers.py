@@ -11,7 +11,9 @@ from typing import Any
 
 from nbreplay.digest import CHUNK_BYTES, chunk_digests, digest_chunked, flat
 from nbreplay.fingerprint.leaves import length, of_int, text
-from nbreplay.fingerprint.walk import OPENERS, Parts, Walker
+from nbreplay.fingerprint.openers import OPENERS, Parts
+from nbreplay.fingerprint.unordered import write_unordered
+from nbreplay.fingerprint.walker import Walker
 
 
 def write_list(w: Walker, obj: list[Any]) -> Parts:
@@ -124,7 +126,7 @@ def members(w: Walker, obj: Any) -> None:
         w.out += b"q" + length(len(values)) + b"".join(sorted(leaf_of[type(value)](value) for value in values))
         return
     w.out += b"m"
-    w.unordered(values)
+    write_unordered(w, values)
 
 
 def pure_digest(w: Walker, root: Any) -> bytes | None:

@@ -19,7 +19,8 @@ from nbreplay.fingerprint import packages
 from nbreplay.fingerprint.classes import cached_names, slots_of, write_type_of
 from nbreplay.fingerprint.containers import mapping, members
 from nbreplay.fingerprint.leaves import LEAVES, length, text
-from nbreplay.fingerprint.walk import CHOOSERS, OPENERS, Opener, Parts, Walker
+from nbreplay.fingerprint.openers import CHOOSERS, OPENERS, Opener, Parts
+from nbreplay.fingerprint.walker import Walker
 
 _MANAGED_DICT = 1 << 4  # Py_TPFLAGS_MANAGED_DICT
 _MISSING = object()
@@ -187,7 +188,7 @@ def by_reduce(w: Walker, obj: Any, shape: Shape) -> Parts:
     if seen is not None:
         w.out += b"@" + length(seen)
         return None
-    w._check()  # the user's own code may be slow: an interrupt should not wait for many of them
+    w.check_stop()  # the user's own code may be slow: an interrupt should not wait for many of them
     reducer = copyreg.dispatch_table.get(type(obj))
     try:
         reduced = reducer(obj) if reducer is not None else obj.__reduce_ex__(4)

@@ -13,7 +13,8 @@ from nbreplay.digest import digest_bytes
 from nbreplay.fingerprint import packages
 from nbreplay.fingerprint.code import analyse
 from nbreplay.fingerprint.leaves import text, words
-from nbreplay.fingerprint.walk import CHOOSERS, OPENERS, Opener, Parts, Walker
+from nbreplay.fingerprint.openers import CHOOSERS, OPENERS, Opener, Parts
+from nbreplay.fingerprint.walker import Walker
 
 _BOOKKEEPING = frozenset(
     words("""

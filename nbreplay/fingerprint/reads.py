@@ -12,7 +12,7 @@ from nbreplay.fingerprint import packages, refusals
 from nbreplay.fingerprint.code import IMPORT_ITSELF, CodeRecord, Read
 from nbreplay.fingerprint.leaves import length, text
 from nbreplay.fingerprint.modules import unloaded
-from nbreplay.fingerprint.walk import Walker
+from nbreplay.fingerprint.walker import Walker
 
 _UNBOUND = object()
 _BUILTINS = builtins.__dict__

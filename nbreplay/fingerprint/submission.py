@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from nbreplay.digest import Digest
+from nbreplay.fingerprint.found import Component, Mode
 from nbreplay.fingerprint.refusals import Refusal
-from nbreplay.fingerprint.walk import Component, Mode, walk
+from nbreplay.fingerprint.walker import walk
 
 
 class Coded(NamedTuple):

@@ -11,7 +11,8 @@ from nbreplay.fingerprint.callables import NOT_STATE, VOLATILE, library_token
 from nbreplay.fingerprint.classes import write_type_of
 from nbreplay.fingerprint.containers import named_parts
 from nbreplay.fingerprint.leaves import text
-from nbreplay.fingerprint.walk import OPENERS, Parts, Walker
+from nbreplay.fingerprint.openers import OPENERS, Parts
+from nbreplay.fingerprint.walker import Walker
 
 
 def write_partial(w: Walker, obj: functools.partial[Any]) -> Parts:

@@ -8,134 +8,39 @@ written in place, however often. The walk keeps its own stack: depth costs nothi
 ``@n``       an object that was met before, by number
 ``( ... )``  everything else: a tag, lengths or counts, then the parts
 ===========  ==========================================================================
-
-An *opener* writes an object's own bytes and yields its parts; while a part is written the opener waits, so it can write
-between parts and after them.
 """
 
 from __future__ import annotations
 
-import enum
-import importlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from types import FunctionType
 from typing import Any, NamedTuple
 
 import xxhash
 
-from nbreplay.digest import Digest, Fingerprint
-from nbreplay.fingerprint import leaves, packages
+from nbreplay.digest import Digest
+from nbreplay.fingerprint import leaves
 from nbreplay.fingerprint.code import PYTHON
+from nbreplay.fingerprint.found import Component, Mode, Walk, WalkStopped
 from nbreplay.fingerprint.leaves import LEAVES, length, run, text, words
+from nbreplay.fingerprint.openers import FINISHERS, Opener, Parts, fill, opener_of
 from nbreplay.fingerprint.refusals import Kind, Refusal
 
 ALGORITHM = b"nbreplay-fingerprint-1"
 """Changes whenever the same value would be written differently."""
 
-
-class Mode(enum.Enum):
-    """What a walk is for.
-
-    ``TASK`` follows a function's globals by value and notes refusals and components; ``VALUE`` is the same digest for
-    data, without those; ``NAMESPACE`` is exact for all that can be observed, gives globals as names only, and collects
-    what links names.
-    """
-
-    TASK = "task"
-    VALUE = "value"
-    NAMESPACE = "namespace"
-
-
-class WalkStopped(Exception):  # no error: somebody asked for it
-    """A walk that took longer than it may, or was asked to stop."""
-
-
-class Component(NamedTuple):
-    """One part of a fingerprint, for `why`: *subject* is the code object or value itself, for as long as it is held."""
-
-    label: str
-    name: str
-    digest: Digest
-    subject: Any
-
-    @property
-    def text(self) -> str:
-        """Source with its place, or a short description of the value; made only when it is asked for."""
-        from nbreplay.fingerprint.describe import describe
-
-        return describe(self.subject)
-
-
-@dataclass(slots=True)
-class Walk:
-    """The result of one walk.
-
-    Attributes
-    ----------
-    digest : Digest
-        Of the content: typed, ordered, sharing of objects that can change counts.
-    objects : dict of int to object
-        ``NAMESPACE`` only: objects that can link names, by id, held alive. What is reachable through an object's *type*
-        only is not among them.
-    spans : list of (int, int)
-        Address ranges of memory buffers that were met.
-    chunks : dict of (int, int) to bytes
-        Address range to :func:`~nbreplay.digest.chunk_digests` of contiguous buffers above one chunk.
-    definitions : list
-        Functions and classes that no installed distribution holds.
-    globals : frozenset of str
-        Names of the notebook's namespace that reachable code reads.
-    opaque : list of str
-        Type names of objects whose content could not be seen; the digest of such a walk never comes again.
-    refusals : list of Refusal
-        ``TASK`` only, plus opaque objects: why there is no fingerprint. Each has a ``kind``; ``files`` may be lifted by
-        a caller that traces files.
-    components : list of Component
-        ``TASK`` only.
-    count, size_bytes : int
-        Objects met, and bytes that were hashed.
-    """
-
-    digest: Digest
-    objects: dict[int, object] = field(default_factory=dict)
-    spans: list[tuple[int, int]] = field(default_factory=list)
-    chunks: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    definitions: list[type | FunctionType] = field(default_factory=list)
-    globals: frozenset[str] = frozenset()
-    opaque: list[str] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
-    components: list[Component] = field(default_factory=list)
-    count: int = 0
-    size_bytes: int = 0
-
-
-Parts = Iterable[Any] | None
-Opener = Callable[["Walker", Any], Parts]
-
-OPENERS: dict[type, Opener] = {}
-"""Openers by exact type; the modules beside this one fill it."""
-
-
-def forget_choices() -> None:
-    """Choose openers anew: a type was registered."""
-    _CHOSEN.clear()
-
-
-CHOOSERS: list[Callable[[type], Opener | None]] = []
-"""Asked in turn for the opener of a type that is not in :data:`OPENERS`."""
-
-FINISHERS: list[Callable[[Walker], Iterable[Any]]] = []
-"""Parts that are written after everything else."""
-
-_CHOSEN: dict[type, Opener] = {}
-
 _EXACT_LEAVES = {**LEAVES, float: leaves.of_float_exact}
 _CHECK_EVERY = 256
 _PACK_RUN = 4  # shorter runs cost more to pack than to write
+
+
+class ShallowClass(NamedTuple):
+    """A class that was met only as the type of something."""
+
+    cls: type
 
 
 class Walker:
@@ -185,9 +90,8 @@ class Walker:
         self.deadline = None if budget_s is None else time.monotonic() + budget_s
         self.stop = stop
         self.later: list[type] = []
-        self.memory: dict[
-            int, tuple[object, int]
-        ] = {}  # id of a buffer's owner: what is numbered for it, first address
+        # By id of a buffer's owner: what is numbered for it, first address.
+        self.memory: dict[int, tuple[object, int]] = {}
         self.shallow: set[int] = set()  # classes met through instances only
         self.asks: set[str] = set()  # __doc__, __name__ ...: what code asks functions for
         self.named: list[Any] = []  # functions and classes that could be asked
@@ -243,10 +147,6 @@ class Walker:
             part = Digest(xxhash.xxh3_128_hexdigest(memoryview(self.out)[start:]))
             self.components.append(Component(label, name, part, subject))
 
-    def digest_of(self, obj: Any) -> bytes:
-        """Return the digest of *obj* alone, as met from here; what it numbers is forgotten again."""
-        return self._aside(obj)[0]
-
     def sequence(self, values: Sequence[Any]) -> Parts:
         """Write a list or tuple of parts: its length, then one run if all are of one simple type; else yield them."""
         count = len(values)
@@ -282,7 +182,7 @@ class Walker:
             if id(cls) in self.shallow:
                 self.shallow.discard(id(cls))
                 self.collecting = False
-                self.write(_ShallowClass(cls))
+                self.write(ShallowClass(cls))
                 self.collecting = self.exact
         for finish in FINISHERS:
             for part in finish(self):
@@ -304,7 +204,7 @@ class Walker:
 
     def write(self, root: Any) -> None:
         """Write *root* and everything below it."""
-        leaf_of, openers, out = self.leaves, self.openers, self.out
+        leaf_of, own, out = self.leaves, self.openers, self.out
         stack: list[Iterator[Any]] = [iter((root,))]
         while stack:
             top = stack[-1]
@@ -314,10 +214,12 @@ class Walker:
                     if leaf is not None:
                         out += leaf(obj)
                         continue
-                    opener = openers.get(type(obj)) or self._opener(type(obj))
+                    opener = own.get(type(obj))
+                    if opener is None:
+                        opener = own[type(obj)] = opener_of(type(obj))
                     self.opened += 1
                     if not self.opened % _CHECK_EVERY:
-                        self._check()
+                        self.check_stop()
                     parts = self._open(opener, obj)
                     if parts is not None:
                         stack.append(iter(parts))
@@ -339,72 +241,10 @@ class Walker:
             self.unseen(obj, f"cannot be looked at ({type(e).__name__})")
             return None
 
-    def _opener(self, cls: type) -> Opener:
-        opener = OPENERS.get(cls) or _CHOSEN.get(cls)
-        if opener is None:
-            for choose in CHOOSERS:
-                opener = choose(cls)
-                if opener is not None:
-                    break
-            else:
-                raise TypeError(f"no opener for {cls}")
-            # An installed class stays as it is; one of the notebook's may be patched, and goes.
-            if cls.__module__ != "__main__" and packages.installed(cls.__module__) is not None:
-                _CHOSEN[cls] = opener
-        self.openers[cls] = opener
-        return opener
-
-    def _check(self) -> None:
+    def check_stop(self) -> None:
+        """Stop the walk if its time is over or somebody asked for that."""
         if (self.deadline is not None and time.monotonic() > self.deadline) or (self.stop is not None and self.stop()):
             raise WalkStopped
-
-    def _aside(self, obj: Any) -> tuple[bytes, list[Any], list[Any], list[Any]]:
-        """Return the digest of *obj* written aside, and what was numbered, met as a cell, and named; all is undone."""
-        out, before = self.out, len(self.keep)
-        cells, named = len(self.cells), len(self.named)
-        self.out = bytearray()
-        self.in_subwalk += 1
-        try:
-            self.write(obj)
-            digest = xxhash.xxh3_128_digest(self.out)
-        finally:
-            self.in_subwalk -= 1
-            self.out = out
-            found = self.keep[before:]
-            del self.keep[before:]
-            for each in found:
-                del self.memo[id(each)]
-            self.held.extend(found)
-            found_cells, found_named = self.cells[cells:], self.named[named:]
-            del self.cells[cells:], self.named[named:]
-        return digest, found, found_cells, found_named
-
-    def unordered(self, members: Iterable[Any]) -> None:
-        """Write *members* in an order that depends on their content alone.
-
-        Each is written aside, as met from here, and they are sorted by digest. Then what they numbered gets its number
-        for good, in that order, and where two of them share an object, that is written too.
-        """
-        asides = sorted((self._aside(member) for member in members), key=lambda aside: aside[0])
-        self.out += length(len(asides))
-        for digest, found, cells, named in asides:
-            self.out += digest
-            self.cells += cells
-            self.named += named
-            for each in found:
-                seen = self.memo.get(id(each))
-                if seen is None:
-                    self.memo[id(each)] = len(self.keep)
-                    self.keep.append(each)
-                else:
-                    self.out += b"@" + length(seen)
-            self.out += b";"
-
-
-class _ShallowClass(NamedTuple):
-    """A class that was met only as the type of something."""
-
-    cls: type
 
 
 def walk(
@@ -435,33 +275,5 @@ def walk(
     WalkStopped
         *budget_s* is over, or *stop* said so.
     """
-    _load_openers()
+    fill()
     return Walker(mode, home=home, budget_s=budget_s, stop=stop).walk(value)
-
-
-_loaded = False
-
-
-def _load_openers() -> None:
-    """Fill the tables; here and not on top, since the modules that do it need this one."""
-    global _loaded
-    if not _loaded:
-        for name in (
-            "containers",
-            "callables",
-            "modules",
-            "classes",
-            "wrappers",
-            "atoms",
-            "arrays",
-            "frames",
-            "instances",
-        ):
-            importlib.import_module(f"nbreplay.fingerprint.{name}")
-
-        _loaded = True
-
-
-def as_fingerprint(found: Walk) -> Fingerprint:
-    """Return a walk's digest as the fingerprint of what was walked."""
-    return Fingerprint(found.digest)
