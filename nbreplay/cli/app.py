@@ -56,7 +56,9 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except NbreplayError as e:
             logger.debug("failed", exc_info=True)
-            click.echo(f"nbreplay: {' '.join(str(e).split())}", err=True)
+            from nbreplay.report.tables import harmless
+
+            click.echo(f"nbreplay: {harmless(' '.join(str(e).split()))}", err=True)
             ctx.exit(e.exit_code)
         except KeyboardInterrupt:
             click.echo("nbreplay: interrupted", err=True)

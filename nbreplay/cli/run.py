@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from nbreplay.cli.options import notebook_argument, store_of, store_option
+from nbreplay.cli.options import notebook_argument, print_json, store_of, store_option
 from nbreplay.cli.progress import CellProgress
 from nbreplay.errors import RunFailed, Untrusted
 from nbreplay.report.tables import cells_table, console, losses, seconds, size
@@ -20,7 +20,7 @@ def _running(command: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in (
         click.option(
             "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-            help="Write what became of each cell to FILE, as JSON.",
+            help="Write what became of each cell to FILE (- is stdout), as JSON.",
         ),
         click.option("--allow-errors", is_flag=True, help="Go on after a cell that raised."),
         click.option(
@@ -92,9 +92,12 @@ def _run(
     told = facts(outcome, notebook=notebook, kernel=kernel, store=folder)
     if output is not None:
         write_notebook(outcome.notebook, output)
-    if json_path is not None:
+    to_stdout = json_path == Path("-")
+    if to_stdout:
+        print_json(told)
+    elif json_path is not None:
         write_text(json_path, json.dumps(told, indent=2) + "\n")
-    out = console()
+    out = console(stderr=to_stdout)
     out.print(cells_table(outcome.cells))
     for line in losses(outcome.cells):
         out.print(line, style="yellow", markup=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -28,9 +29,38 @@ STATE_STYLES = {
 }
 
 
+# Control characters but tab and line feed, and those that turn the direction of writing: names and reasons in a package are
+# a stranger's, and could move the cursor over what is said of him.
+_CONTROLS = dict.fromkeys(
+    [
+        *range(0x0A),
+        *range(0x0B, 0x20),
+        *range(0x7F, 0xA0),
+        0x200E,
+        0x200F,
+        *range(0x2028, 0x202F),
+        *range(0x2066, 0x206A),
+    ],
+    "?",
+)
+
+
+def harmless(text: str) -> str:
+    """Return *text* without characters that do something else than show themselves."""
+    return text.translate(_CONTROLS)
+
+
+class _Console(Console):
+    """A console on which text is text, whoever wrote it."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=harmless(segment.text))
+
+
 def console(*, stderr: bool = False) -> Console:
-    """Return a console for results (or, with *stderr*, for progress)."""
-    made = Console(stderr=stderr, highlight=False)
+    """Return a console for results (or, with *stderr*, for progress); brackets and colons in texts mean themselves."""
+    made = _Console(stderr=stderr, highlight=False, markup=False, emoji=False)
     if not made.is_terminal:
         made.width = max(made.width, NARROWEST)
     return made

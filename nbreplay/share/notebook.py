@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -60,16 +61,26 @@ def write_notebook(notebook: NotebookNode, path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write *text* to *path* as a whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """Write *text* to *path* as a whole, through links; a pipe or a device is written to, not replaced."""
+    temporary = None
     try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
+        target = path.resolve()
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as e:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise NotebookError(f"{path} cannot be written ({e.strerror or e}); name another place with -o") from e
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(target, temporary)
+        temporary.replace(target)
+    except (OSError, RuntimeError) as e:  # RuntimeError: links in a circle
+        reason = getattr(e, "strerror", None) or e
+        raise NotebookError(f"{path} cannot be written ({reason}); name another place with -o") from e
+    finally:
+        if temporary is not None:
+            with contextlib.suppress(OSError):
+                temporary.unlink()  # there only if it could not take its place, Ctrl-C included
 
 
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:

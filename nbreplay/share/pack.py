@@ -43,8 +43,10 @@ def pack(notebook: Path, store: Path, output: Path | None = None) -> tuple[Path,
     if not allowed(notebook.name):
         raise PackDamaged(f"the name {notebook.name!r} does not travel; rename the notebook")
     target = output or notebook.with_suffix(SUFFIX)
+    if target.exists() and not target.is_file():
+        raise PackDamaged(f"{target} is no plain file; name another place with -o")
     try:
-        return target, _write(notebook, store, target)
+        return target, _write(notebook, store, target.resolve())
     except OSError as e:
         raise PackDamaged(f"{target} cannot be written ({e.strerror or e}); name another place with -o") from e
 
