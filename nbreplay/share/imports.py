@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickletools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -36,20 +37,22 @@ def names_in(stream: bytes) -> Iterator[str]:
 
     A pickle can hide a name from this (built at load time, for instance): it describes, it does not protect.
     """
-    yield from _names_from(stream, 0)
+    file = io.BytesIO(stream)  # shared: a copy for each place where a pickle may begin would take for ever
+    yield from _names_from(file, 0)
     start = stream.find(_PROTOCOL, 1)
     while start > 0:
         if stream[start + 1 : start + 2] in _VERSIONS:
-            yield from _names_from(stream, start)
+            yield from _names_from(file, start)
         start = stream.find(_PROTOCOL, start + 1)
 
 
-def _names_from(stream: bytes, start: int) -> Iterator[str]:
+def _names_from(file: io.BytesIO, start: int) -> Iterator[str]:
     """Yield what a pickle that begins at *start* imports; what stands before it turns out to be none, included."""
+    file.seek(start)
     strings: list[str] = []
     memo: dict[int, str] = {}
     try:
-        for opcode, argument, _ in pickletools.genops(stream[start:] if start else stream):
+        for opcode, argument, _ in pickletools.genops(file):
             match opcode.name:
                 case "GLOBAL" | "INST":
                     yield str(argument).replace(" ", ".")

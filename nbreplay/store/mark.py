@@ -35,6 +35,8 @@ class Mark:
     @classmethod
     def take(cls, folder: Path, key: UserKey, versions: tuple[int, ...]) -> Mark | None:
         """Lock *folder* and make its environment safe to open; None if another process has it, or it cannot be made."""
+        if folder.is_symlink():  # it could lead to anybody's LMDB environment, and what is not ours is deleted
+            return None
         try:
             folder.mkdir(mode=FOLDER_MODE, exist_ok=True, parents=True)
             fd = os.open(folder / "owner", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
