@@ -2,7 +2,8 @@
 
 ``walker`` goes over an object graph, ``openers`` says who writes what, ``found`` is what a walk finds; ``unordered``
 writes sets. ``code`` reads code objects, ``callables`` and ``reads`` functions and what they read, ``classes`` and
-``instances`` user types, ``containers``, ``arrays`` and ``frames`` data. ``cell`` is the identity of a notebook cell,
+``instances`` user types, ``containers``, ``mappings`` and ``buffers`` builtin data, ``arrays``, ``frames``, ``columns``
+and ``arrow`` the data of libraries. ``cell`` is the identity of a notebook cell,
 ``refusals`` says what has none.
 """
 

@@ -10,9 +10,10 @@ from typing import Any
 
 from nbreplay.fingerprint import packages
 from nbreplay.fingerprint.atoms import name_of
+from nbreplay.fingerprint.buffers import buffer_bytes
 from nbreplay.fingerprint.classes import write_type_of
-from nbreplay.fingerprint.containers import buffer_bytes, named_parts
 from nbreplay.fingerprint.leaves import length, of_int, text
+from nbreplay.fingerprint.mappings import named_parts
 from nbreplay.fingerprint.openers import CHOOSERS, Opener, Parts
 from nbreplay.fingerprint.walker import Walker
 

@@ -17,9 +17,9 @@ from typing import Any
 from nbreplay.digest import Digest
 from nbreplay.fingerprint import packages, refusals
 from nbreplay.fingerprint.code import CODES, CodeRecord
-from nbreplay.fingerprint.containers import named_parts
 from nbreplay.fingerprint.found import Component
 from nbreplay.fingerprint.leaves import length, text
+from nbreplay.fingerprint.mappings import named_parts
 from nbreplay.fingerprint.openers import FINISHERS, OPENERS, Parts
 from nbreplay.fingerprint.reads import reads_of
 from nbreplay.fingerprint.walker import Walker

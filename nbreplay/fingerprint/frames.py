@@ -1,4 +1,4 @@
-"""pandas and Arrow: tables by what they hold, not by how their memory happens to be laid out."""
+"""Frames, series and indexes of pandas: by what they hold, not by how their memory happens to be laid out."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import xxhash
-
-from nbreplay.fingerprint.arrays import contents, memory
+from nbreplay.fingerprint.arrays import memory
+from nbreplay.fingerprint.arrow import write_arrow, write_arrow_type
 from nbreplay.fingerprint.atoms import name_of
 from nbreplay.fingerprint.classes import write_type_of
-from nbreplay.fingerprint.containers import named_parts
-from nbreplay.fingerprint.leaves import length, of_int, text
+from nbreplay.fingerprint.columns import sole, values_of, write_extension, write_extension_dtype, write_timestamp
+from nbreplay.fingerprint.leaves import length, of_int
+from nbreplay.fingerprint.mappings import named_parts
 from nbreplay.fingerprint.openers import CHOOSERS, Opener, Parts
 from nbreplay.fingerprint.walker import Walker
-
-_ROWS_AT_ONCE = 1 << 18
-"""Rows of an Arrow table that are made contiguous at a time: what chunks it came in does not count."""
 
 
 def write_frame(w: Walker, df: Any) -> Parts:
@@ -34,7 +31,7 @@ def _frame(w: Walker, df: Any) -> Iterator[Any]:
     yield df.columns
     yield df.index
     for column in _columns(w, df):
-        yield from _values(w, column, blocked=True)
+        yield from values_of(w, column, blocked=True)
     yield from _extras(w, df)
 
 
@@ -75,7 +72,7 @@ def _series(w: Walker, obj: Any) -> Iterator[Any]:
     yield from write_type_of(w, type(obj))
     yield obj.name
     yield obj.index
-    yield from _values(w, obj._values)
+    yield from values_of(w, obj._values)
     yield from _extras(w, obj)
 
 
@@ -85,22 +82,6 @@ def _extras(w: Walker, obj: Any) -> Iterator[Any]:
     w.out += b"d" if obj.flags.allows_duplicate_labels else b"u"
     own = {name: getattr(obj, name, None) for name in type(obj)._metadata if name not in ("name", "_name")}
     yield from named_parts(w, own)
-
-
-def _values(w: Walker, values: Any, blocked: bool = False) -> Iterator[Any]:
-    """Yield one column. In namespace mode its memory is noted, unless it was with its block: it may be shared."""
-    if type(values).__module__ == "numpy":
-        dtype = values.dtype
-        w.out += b"v1" + length(len(values))
-        yield dtype
-        if dtype.hasobject or dtype.kind == "T":
-            yield tuple(values.tolist())
-            return
-        if w.exact and not blocked:
-            memory(w, values)
-        w.out += contents(w, values)
-    else:
-        yield values
 
 
 def write_index(w: Walker, obj: Any) -> Parts:
@@ -120,155 +101,9 @@ def _index(w: Walker, obj: Any) -> Iterator[Any]:
         w.out += length(len(obj.levels))
         for level, codes in zip(obj.levels, obj.codes, strict=True):
             yield level
-            yield from _values(w, codes)
+            yield from values_of(w, codes)
     else:
-        yield from _values(w, obj._values)
-
-
-def write_extension(w: Walker, obj: Any) -> Parts:
-    """Write an extension array."""
-    w.hold(obj)
-    return _extension(w, obj)
-
-
-def _extension(w: Walker, obj: Any) -> Iterator[Any]:
-    kind = type(obj).__name__
-    w.out += b"xa"
-    yield from write_type_of(w, type(obj))
-    yield obj.dtype
-    if kind == "Categorical":
-        yield from _values(w, obj.codes)
-    elif kind in ("DatetimeArray", "TimedeltaArray", "PeriodArray"):
-        yield from _values(w, obj._ndarray)
-        freq = getattr(obj, "freq", None)
-        yield None if freq is None or kind == "PeriodArray" else freq.freqstr
-    elif hasattr(obj, "_pa_array"):
-        yield obj._pa_array
-    elif hasattr(obj, "_mask") and hasattr(obj, "_data"):
-        mask = obj._mask
-        data = obj._data
-        if mask.any():  # what stands below the mask cannot be seen
-            data = data.copy()
-            data[mask] = data.dtype.type()
-        yield from _values(w, data)
-        yield from _values(w, mask)
-    elif kind == "IntervalArray":
-        yield obj.left
-        yield obj.right
-    elif kind == "SparseArray":
-        yield from _values(w, obj.sp_values)
-        yield from _values(
-            w, obj.sp_index.indices if hasattr(obj.sp_index, "indices") else obj.sp_index.to_int_index().indices
-        )
-        yield len(obj)
-    elif hasattr(obj, "_ndarray"):
-        yield from _values(w, obj._ndarray)
-    else:
-        reduced = w.hold(obj.__reduce_ex__(4))
-        yield from reduced[1:3]
-
-
-def write_extension_dtype(w: Walker, dtype: Any) -> Parts:
-    kind = type(dtype).__name__
-    w.out += b"xd"
-    w.hold(dtype)
-    cls = write_type_of(w, type(dtype))
-    if kind == "CategoricalDtype":
-        return (*cls, dtype.ordered, dtype.categories)
-    if kind == "StringDtype":
-        return (*cls, dtype.storage, type(dtype.na_value).__name__)  # NaN or NA, and NA cannot be compared
-    return (*cls, str(dtype))
-
-
-def _sole(name: str) -> Opener:
-    def write(w: Walker, _: Any) -> Parts:
-        w.out += b"pd" + text(name)
-        return None
-
-    return write
-
-
-def write_timestamp(w: Walker, obj: Any) -> Parts:
-    """Write a Timestamp or Timedelta: its count, unit and zone."""
-    w.out += b"ts" + text(type(obj).__name__) + of_int(obj._value) + text(obj.unit)
-    return (getattr(obj, "tzinfo", None), getattr(obj, "fold", 0))
-
-
-# ---------------------------------------------------------------- Arrow
-
-
-class _Sink:
-    """Takes an Arrow stream piece by piece and hashes it."""
-
-    def __init__(self) -> None:
-        self.hasher = xxhash.xxh3_128()
-        self.size = 0
-        self.closed = False
-
-    def write(self, data: Any) -> int:
-        view = memoryview(data)
-        self.hasher.update(view)
-        self.size += view.nbytes
-        return view.nbytes
-
-    def flush(self) -> None: ...
-
-    def close(self) -> None:
-        self.closed = True
-
-    def tell(self) -> int:
-        return self.size
-
-    def readable(self) -> bool:
-        return False
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return False
-
-
-def write_arrow(w: Walker, obj: Any) -> Parts:
-    """Write a table, batch or array of Arrow's as a stream of batches of a fixed size."""
-    import pyarrow as pa
-
-    w.hold(obj)
-    kind = type(obj).__name__
-    if isinstance(obj, pa.Table):
-        table = obj
-    elif isinstance(obj, pa.RecordBatch):
-        table = pa.Table.from_batches([obj])
-    else:
-        table = pa.table({"": obj})
-    sink = _Sink()
-    with pa.PythonFile(sink, mode="w") as file, pa.ipc.new_stream(file, table.schema) as writer:
-        for start in range(0, table.num_rows, _ROWS_AT_ONCE):
-            writer.write_table(_packed(table.slice(start, _ROWS_AT_ONCE)))
-    w.buffer_bytes += sink.size
-    kind = "Array" if kind not in ("Table", "RecordBatch", "ChunkedArray") else kind
-    w.out += b"ar" + text(kind) + length(table.num_rows) + sink.hasher.digest()
-    return None
-
-
-def _packed(table: Any) -> Any:
-    """Return a table whose memory holds its rows and nothing else: a slice drags its neighbours along."""
-    import pyarrow as pa
-
-    columns = []
-    for column in table.columns:
-        chunks = column.chunks or [pa.array([], column.type)]
-        # Arrow copies only what has two parts.
-        columns.append(pa.concat_arrays([*pa.chunked_array(chunks).unify_dictionaries().chunks, chunks[0].slice(0, 0)]))
-    return pa.Table.from_arrays(columns, schema=table.schema)
-
-
-def write_arrow_type(w: Walker, obj: Any) -> Parts:
-    import pyarrow as pa
-
-    schema = obj if isinstance(obj, pa.Schema) else pa.schema([obj if isinstance(obj, pa.Field) else pa.field("", obj)])
-    w.out += b"at" + text(type(obj).__name__ if isinstance(obj, pa.Schema | pa.Field) else "DataType")
-    return (schema.serialize().to_pybytes(),)
+        yield from values_of(w, obj._values)
 
 
 _BASES: dict[str, Opener] = {
@@ -282,10 +117,10 @@ _BASES: dict[str, Opener] = {
     "pandas.api.extensions:ExtensionArray": write_extension,
     "pandas.core.dtypes.base:ExtensionDtype": write_extension_dtype,
     "pandas.api.extensions:ExtensionDtype": write_extension_dtype,
-    "pandas._libs.missing:NAType": _sole("NA"),
-    "pandas.api.typing:NAType": _sole("NA"),
-    "pandas._libs.tslibs.nattype:NaTType": _sole("NaT"),
-    "pandas.api.typing:NaTType": _sole("NaT"),
+    "pandas._libs.missing:NAType": sole("NA"),
+    "pandas.api.typing:NAType": sole("NA"),
+    "pandas._libs.tslibs.nattype:NaTType": sole("NaT"),
+    "pandas.api.typing:NaTType": sole("NaT"),
     "pandas._libs.tslibs.timestamps:Timestamp": write_timestamp,
     "pandas:Timestamp": write_timestamp,
     "pandas._libs.tslibs.timedeltas:Timedelta": write_timestamp,

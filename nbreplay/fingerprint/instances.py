@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 from nbreplay.fingerprint import packages
 from nbreplay.fingerprint.classes import cached_names, slots_of, write_type_of
-from nbreplay.fingerprint.containers import mapping, members
+from nbreplay.fingerprint.containers import members
 from nbreplay.fingerprint.leaves import LEAVES, length, text
+from nbreplay.fingerprint.mappings import mapping
 from nbreplay.fingerprint.openers import CHOOSERS, OPENERS, Opener, Parts
 from nbreplay.fingerprint.walker import Walker
 

@@ -31,7 +31,19 @@ FINISHERS: list[Callable[[Walker], Iterable[Any]]] = []
 
 _chosen: dict[type, Opener] = {}
 
-_MODULES = ("containers", "callables", "modules", "classes", "wrappers", "atoms", "arrays", "frames", "instances")
+_MODULES = (
+    "containers",
+    "mappings",
+    "buffers",
+    "callables",
+    "modules",
+    "classes",
+    "wrappers",
+    "atoms",
+    "arrays",
+    "frames",
+    "instances",
+)
 """What fills the tables, in this order: a later chooser may take what an earlier one left."""
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from nbreplay.fingerprint.callables import NOT_STATE, VOLATILE, library_token
 from nbreplay.fingerprint.classes import write_type_of
-from nbreplay.fingerprint.containers import named_parts
 from nbreplay.fingerprint.leaves import text
+from nbreplay.fingerprint.mappings import named_parts
 from nbreplay.fingerprint.openers import OPENERS, Parts
 from nbreplay.fingerprint.walker import Walker
 

@@ -1,0 +1,68 @@
+"""Memory: what holds bytes, and what stands for them."""
+
+from __future__ import annotations
+
+import array
+from typing import Any
+
+from nbreplay.digest import CHUNK_BYTES, chunk_digests, digest_chunked, flat
+from nbreplay.fingerprint.leaves import length, text
+from nbreplay.fingerprint.openers import OPENERS, Parts
+from nbreplay.fingerprint.walker import Walker
+
+_FEW_BYTES = 64
+"""Up to so many bytes stand for themselves."""
+
+
+def buffer_bytes(w: Walker, data: Any, address: int | None = None) -> bytes:
+    """Return what stands for the bytes of *data*: themselves if few, else their digest. Large ones go by chunks."""
+    view = flat(data)
+    size = len(view)
+    w.buffer_bytes += size
+    if size <= _FEW_BYTES:
+        return b"x" + length(size) + bytes(view)
+    chunks = chunk_digests(view)
+    if address is not None and size > CHUNK_BYTES:
+        w.chunks[address, address + size] = chunks
+    return b"X" + length(size) + bytes.fromhex(digest_chunked(chunks, size))
+
+
+def write_bytearray(w: Walker, obj: bytearray) -> Parts:
+    if not w.number(obj):
+        return None
+    w.link(obj)
+    _span_of(w, obj)
+    w.out += b"B" + buffer_bytes(w, obj)
+    return None
+
+
+def _span_of(w: Walker, obj: Any) -> None:
+    if w.exact and len(obj):
+        import ctypes
+
+        kept = (ctypes.c_char * memoryview(obj).nbytes).from_buffer(obj)
+        start = ctypes.addressof(kept)
+        w.spans.append((start, start + memoryview(obj).nbytes))
+
+
+def write_array(w: Walker, obj: array.array[Any]) -> Parts:
+    if not w.number(obj):
+        return None
+    w.link(obj)
+    address, count = obj.buffer_info()
+    w.spans.append((address, address + count * obj.itemsize))
+    w.out += b"A" + text(obj.typecode) + length(obj.itemsize) + buffer_bytes(w, obj, address)
+    return None
+
+
+def write_memoryview(w: Walker, obj: memoryview) -> Parts:
+    if not w.number(obj):
+        return None
+    w.link(obj)
+    shape = obj.shape or ()
+    w.out += b"V" + text(obj.format) + (b"R" if obj.readonly else b"W") + length(len(shape))
+    w.out += b"".join(map(length, shape)) + buffer_bytes(w, obj if obj.c_contiguous else obj.tobytes())
+    return (obj.obj,) if w.exact else None
+
+
+OPENERS.update({bytearray: write_bytearray, array.array: write_array, memoryview: write_memoryview})
