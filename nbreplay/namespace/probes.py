@@ -16,6 +16,11 @@ from nbreplay.namespace.ambient import RNG, Probe
 
 _CREDENTIAL = re.compile(r"KEY|TOKEN|SECRET|PASS|CRED|AUTH|COOKIE|PRIVATE|SIGNATURE|DSN", re.IGNORECASE)
 _NOISE = frozenset({"_", "PWD", "OLDPWD", "COLUMNS", "LINES", "SHLVL"})
+_OF_CLUSTERS = frozenset(
+    {"MALLOC_TRIM_THRESHOLD_=65536", "MKL_NUM_THREADS=1", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1"}
+)
+"""What Dask puts into the environment for the worker processes that it starts."""
+_SCRATCH = "dask-scratch-space"
 
 
 def probes(root: Path) -> list[Probe]:
@@ -40,7 +45,7 @@ def _process(root: Path) -> list[Probe]:
         Probe(key="cwd", raw=lambda: portable(os.getcwd()), apply=lambda value, _: os.chdir(local(value))),
         Probe(
             key="sys.path",
-            raw=lambda: list(sys.path),
+            raw=lambda: [path for path in sys.path if _SCRATCH not in path],
             encode=lambda raw, initial: _path_difference(raw, initial, portable),
             apply=_put_path(local),
         ),
@@ -91,7 +96,10 @@ def _environ() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
-        if name not in _NOISE and not _CREDENTIAL.search(name) and not name.startswith(("JPY_", "NBREPLAY"))
+        if name not in _NOISE
+        and f"{name}={value}" not in _OF_CLUSTERS
+        and not _CREDENTIAL.search(name)
+        and not name.startswith(("JPY_", "NBREPLAY", "__DASK"))
     }
 
 
