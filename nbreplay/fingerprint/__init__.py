@@ -1,10 +1,17 @@
 """Identity of code and values: what a result depends on, as a digest that is the same in every process.
 
-``walker`` goes over an object graph, ``openers`` says who writes what, ``found`` is what a walk finds; ``unordered``
-writes sets. ``code`` reads code objects, ``callables`` and ``reads`` functions and what they read, ``classes`` and
-``instances`` user types, ``containers``, ``mappings`` and ``buffers`` builtin data, ``arrays``, ``frames``, ``columns``
-and ``arrow`` the data of libraries. ``cell`` is the identity of a notebook cell,
-``refusals`` says what has none.
+::
+
+    walker.py     over an object graph        openers.py   who writes what        found.py  what a walk finds
+    code.py       code objects                callables.py, reads.py   functions, and what they read
+    classes.py    user types                  instances.py, state.py, reduced.py, unseen.py   their instances
+    containers.py, mappings.py, unordered.py, buffers.py   builtin data        leaves.py    numbers and text
+    arrays.py, frames.py, columns.py, arrow.py             libraries' data     atoms.py     what others register
+    wrappers.py   partials, properties        modules.py, packages.py   libraries by name and version
+    cell.py       a notebook cell             submission.py   the tasks of one graph
+    refusals.py   what has no fingerprint     describe.py     parts, in words
+
+Objects that can change are met once and numbered; what a function reads is looked at anew at each walk.
 """
 
 from __future__ import annotations

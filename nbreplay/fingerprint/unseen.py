@@ -1,0 +1,101 @@
+"""What counts by its type alone, or cannot be looked into: locks, loggers, running code."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import types
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+from nbreplay.fingerprint.classes import write_type_of
+from nbreplay.fingerprint.openers import OPENERS, Parts
+from nbreplay.fingerprint.walker import Walker
+
+BY_TYPE: tuple[type, ...] = (
+    logging.Logger,
+    logging.LoggerAdapter,
+    logging.Handler,
+    weakref.WeakKeyDictionary,
+    weakref.WeakValueDictionary,
+    weakref.WeakSet,
+    threading.Event,
+    threading.Condition,
+    threading.Semaphore,
+    threading.Barrier,
+    threading.local,
+)
+"""With their subclasses, those of the notebook left out."""
+
+_BY_EXACT_TYPE = (
+    type(threading.Lock()),
+    type(threading.RLock()),
+    weakref.ReferenceType,
+    weakref.WeakMethod,
+)
+
+
+def write_by_type(w: Walker, obj: Any) -> Parts:
+    """Write a logger, lock or weak container: its type and name, never what it holds at the moment."""
+    if w.exact:
+        if not w.number(obj):
+            return None
+        w.link(obj)
+    w.out += b"#"
+    name = getattr(obj, "name", None) if isinstance(obj, logging.Logger) else None
+    return (*write_type_of(w, type(obj)), name)
+
+
+def write_object(w: Walker, obj: object) -> Parts:
+    """Write a bare ``object()``: only which one it is can be seen."""
+    if w.number(obj):
+        w.link(obj)
+        w.out += b"ob"
+    return None
+
+
+def write_unseen(w: Walker, obj: Any) -> Parts:
+    """Write what equals nothing: running code, or what nothing can look into."""
+    w.unseen(obj, _WHY.get(type(obj), "cannot be looked into"))
+    w.held.append(obj)
+    if w.collecting:
+        w.objects[id(obj)] = obj
+    return None
+
+
+def _generator() -> Iterator[None]:
+    yield
+
+
+async def _coroutine() -> None: ...
+
+
+async def _async_generator() -> Any:
+    yield
+
+
+_unawaited = _coroutine()
+_unawaited.close()
+_WHY: dict[type, str] = {
+    type(_generator()): "runs on from where it is",
+    type(_unawaited): "runs on from where it is",
+    type(_async_generator()): "runs on from where it is",
+    types.FrameType: "is running code",
+    types.TracebackType: "holds frames of running code",
+}
+
+
+def write_environ(w: Walker, obj: Any) -> Parts:
+    """Write ``os.environ``: that it is it."""
+    w.out += b"environ"
+    if w.task:
+        w.refuse("environment", "os.environ reads the environment")
+    return None
+
+
+OPENERS.update(dict.fromkeys(_WHY, write_unseen))
+OPENERS.update(dict.fromkeys(_BY_EXACT_TYPE, write_by_type))
+OPENERS[object] = write_object
+OPENERS[type(os.environ)] = write_environ
