@@ -103,7 +103,7 @@ def _commit(
     try:
         before = store.written_bytes
         writes = write()
-        shown = store.put(encode_messages(outputs)) if outputs else None
+        shown = store.put(encode_messages(outputs), strong=True) if outputs else None  # they may be active
         run: CellRun = build(writes=writes, outputs=shown, bytes_written=store.written_bytes - before)
         store.append(CELL, to_bytes(run), [b"C" + bytes.fromhex(run.code)])
     except (StoreError, OSError) as e:
