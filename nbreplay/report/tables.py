@@ -29,8 +29,8 @@ STATE_STYLES = {
 }
 
 
-# Control characters but tab and line feed, and those that turn the direction of writing: names and reasons in a package are
-# a stranger's, and could move the cursor over what is said of him.
+# Control characters but tab and line feed, and those that turn the direction of writing: names and reasons in a package
+# are a stranger's, and could move the cursor over what is said of him.
 _CONTROLS = dict.fromkeys(
     [
         *range(0x0A),
