@@ -1,6 +1,6 @@
 """What a cell costs: under ipykernel, recorded by Audit, restored by Repeat.
 
-Trivial cells (``x_i = i``) in one notebook, through real kernel processes; times run from sending a request to its reply.
+Trivial cells (``x_i = i``) in one notebook, through real kernel processes; times run from a request to its reply.
 With ``--large`` the namespace also holds one array of that many megabytes, which no later cell names.
 
 Usage: python benchmarks/cells.py [--cells 200] [--large 2000] [--rounds 5] [--json FILE]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 MiB = 1 << 20
-GiB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What can be set; three readers make it: traitlets in kernels, ``dask.config`` in plugins, options on the command line.
+    """What can be set; its readers are traitlets in kernels and options on the command line.
 
     Attributes
     ----------
@@ -24,14 +23,10 @@ class Settings:
         A checkpoint with at most this many new bytes is committed before the cell's reply.
     small_unit_bytes, small_total_bytes : int
         Names up to the first size, together up to the second, are looked at after every cell, named or not.
-    small_total_s : float
-        Seconds after every cell that looking at small names may take.
     inline_result_bytes : int
         Task results up to this size are handed to the scheduler as data instead of a load task.
     scheduler_transfer_bytes : int
         Results up to this size travel through the scheduler from workers that do not see the store's folder.
-    store_max_bytes : int or None
-        Size that `prune` keeps the store below; None is the smaller of 20 GiB and a quarter of what is free.
     compress_ratio : float
         zstd is used when a probe of 1 MiB shrinks by more than this factor.
     nondeterministic : str
@@ -45,14 +40,11 @@ class Settings:
     commit_before_reply_bytes: int = MiB
     small_unit_bytes: int = 16 * 1024
     small_total_bytes: int = 256 * 1024
-    small_total_s: float = 0.003
     inline_result_bytes: int = 64 * 1024
     scheduler_transfer_bytes: int = 64 * MiB
-    store_max_bytes: int | None = None
     compress_ratio: float = 1.5
     nondeterministic: str = "restore"
     racy_s: float = 2.0
-    off: bool = field(default=False)
 
     def but(self, **changes: object) -> Settings:
         """Return a copy with *changes*."""

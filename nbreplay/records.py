@@ -270,9 +270,9 @@ class TaskRun:
 
     *provenance* is P, *content* is K ("" where an input's digest was not known), *result_digest* is C. *result* is None
     if the result was not worth keeping. *components* is the blob of (label, name, digest) rows that `why` reads.
-    *lineage* is the digest of what was read from files here and in the ancestors ("": nothing), *effects* says whether an
-    ancestor wrote files, *placed* that the result holds the name of the folder it was made in, so that *provenance* and
-    *content* hold there only. *parts* are the rows themselves where they are few.
+    *lineage* is the digest of what was read from files here and in the ancestors ("": nothing), *effects* says whether
+    an ancestor wrote files, *placed* that the result holds the name of the folder it was made in, so that *provenance*
+    and *content* hold there only. *parts* are the rows themselves where they are few.
     """
 
     provenance: Fingerprint

@@ -19,7 +19,6 @@ _SIZES = {
     "scheduler_transfer_bytes": "Results up to this size travel through the scheduler where workers see no store.",
 }
 _NUMBERS = {
-    "small_total_s": "Seconds after every cell that looking at small names may take.",
     "compress_ratio": "zstd is used when a probe of 1 MiB shrinks by more than this factor.",
     "racy_s": "A file changed within this many seconds of its stat is hashed again.",
 }
@@ -39,11 +38,6 @@ class NBReplay(Configurable):
     """What can be set for the two kernels."""
 
     store = Unicode("", help="Folder of the store; empty: NBREPLAY_STORE, else beside the notebook.").tag(config=True)
-    store_max_bytes = Int(
-        None,
-        allow_none=True,
-        help="Size that pruning keeps the store below; None: 20 GiB or a quarter of the free space.",
-    ).tag(config=True)
     nondeterministic = Enum(
         ["restore", "run"],
         "restore",
@@ -53,6 +47,6 @@ class NBReplay(Configurable):
 
     def settings(self) -> Settings:
         """Return the settings as the layers below take them."""
-        names = (*_SIZES, *_NUMBERS, "store_max_bytes", "nondeterministic")
+        names = (*_SIZES, *_NUMBERS, "nondeterministic")
         values = {name: getattr(self, name) for name in names}
         return Settings().but(store=Path(self.store).expanduser() if self.store else None, **values)

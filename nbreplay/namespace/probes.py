@@ -15,7 +15,7 @@ from typing import Any
 from nbreplay.namespace.ambient import RNG, Probe
 
 _CREDENTIAL = re.compile(r"KEY|TOKEN|SECRET|PASS|CRED|AUTH|COOKIE|PRIVATE|SIGNATURE|DSN", re.IGNORECASE)
-_NOISE = frozenset({"_", "PWD", "OLDPWD", "COLUMNS", "LINES", "SHLVL"})
+_NOISE = frozenset({"_", "PWD", "OLDPWD", "COLUMNS", "LINES", "SHLVL", "PYTHONHASHSEED"})
 _OF_CLUSTERS = frozenset(
     {"MALLOC_TRIM_THRESHOLD_=65536", "MKL_NUM_THREADS=1", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1"}
 )
