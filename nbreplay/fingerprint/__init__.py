@@ -3,7 +3,8 @@
 ::
 
     walker.py     over an object graph        openers.py   who writes what        found.py  what a walk finds
-    code.py       code objects                callables.py, reads.py   functions, and what they read
+    code.py, stream.py, outside.py, opcodes.py   code objects
+    callables.py, reads.py   functions, and what they read
     classes.py    user types                  instances.py, state.py, reduced.py, unseen.py   their instances
     containers.py, mappings.py, unordered.py, buffers.py   builtin data        leaves.py    numbers and text
     arrays.py, frames.py, columns.py, arrow.py             libraries' data     atoms.py     what others register

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import Any
 
 from nbreplay.digest import Fingerprint, combine
-from nbreplay.fingerprint.code import PYTHON, pure_constant
-from nbreplay.fingerprint.leaves import length, text
+from nbreplay.fingerprint.code import PYTHON
+from nbreplay.fingerprint.leaves import length, pure_constant, text
 
 _VERSION = "cell-1"
 

@@ -147,3 +147,17 @@ def run(values: Sequence[Any], kind: type, exact_nan: bool = False) -> bytes | N
     if kind is type(None):
         return b"qN" + _PACK_LENGTH(len(values))
     return None
+
+
+def pure_constant(value: Any) -> bytes:
+    """Return a constant of a code object: numbers, text, and tuples and frozensets of them."""
+    leaf = LEAVES.get(type(value))
+    if leaf is not None:
+        return leaf(value)
+    if type(value) is tuple:
+        return b"t" + length(len(value)) + b"".join(map(pure_constant, value))
+    if type(value) is frozenset:
+        return b"z" + length(len(value)) + b"".join(sorted(map(pure_constant, value)))
+    if type(value) is slice:
+        return b"y" + pure_constant((value.start, value.stop, value.step))
+    raise TypeError(f"a constant of type {type(value).__name__}")

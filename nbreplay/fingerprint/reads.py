@@ -9,9 +9,10 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from nbreplay.fingerprint import packages, refusals
-from nbreplay.fingerprint.code import IMPORT_ITSELF, CodeRecord, Read
+from nbreplay.fingerprint.code import CodeRecord
 from nbreplay.fingerprint.leaves import length, text
 from nbreplay.fingerprint.modules import unloaded
+from nbreplay.fingerprint.outside import IMPORT_ITSELF, Read
 from nbreplay.fingerprint.walker import Walker
 
 _UNBOUND = object()
