@@ -10,7 +10,7 @@
     arrays.py, frames.py, columns.py, arrow.py             libraries' data     atoms.py     what others register
     wrappers.py   partials, properties        modules.py, packages.py   libraries by name and version
     cell.py       a notebook cell             submission.py   the tasks of one graph
-    refusals.py   what has no fingerprint     describe.py     parts, in words
+    refusals.py, refused_names.py   what has no fingerprint      describe.py    parts, in words
 
 Objects that can change are met once and numbered; what a function reads is looked at anew at each walk.
 """

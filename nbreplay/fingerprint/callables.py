@@ -15,7 +15,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, Modul
 from typing import Any
 
 from nbreplay.digest import Digest
-from nbreplay.fingerprint import packages, refusals
+from nbreplay.fingerprint import packages, refusals, refused_names
 from nbreplay.fingerprint.code import CODES, CodeRecord
 from nbreplay.fingerprint.found import Component
 from nbreplay.fingerprint.leaves import length, text
@@ -96,7 +96,7 @@ def _note(w: Walker, fn: FunctionType, record: CodeRecord, follow: bool) -> None
         return
     for name in record.writes:
         w.refuse("effect", f"{fn.__qualname__} assigns the global name {name}")
-    for name in sorted(refusals.FILE_METHODS.intersection(record.names)):
+    for name in sorted(refused_names.FILE_METHODS.intersection(record.names)):
         w.refuse("files", f"{fn.__qualname__} calls {name}, which reads or writes files")
     for name in record.star_imports:
         w.refuse("dynamic", f"{fn.__qualname__} imports all names of {name}")
@@ -200,7 +200,7 @@ def _check_self(w: Walker, self: Any, name: str) -> None:
     """Refuse methods of the process's own random generators, and clocks by way of their type."""
     if w.pardon:
         return
-    if self is random._inst and f"random:{name}" in refusals.BY_PATH:
+    if self is random._inst and f"random:{name}" in refused_names.BY_PATH:
         w.refuse("random", f"random.{name} draws from a random generator without a seed")
     mtrand = sys.modules.get("numpy.random.mtrand")
     if mtrand is not None and self is mtrand.__dict__.get("_rand"):

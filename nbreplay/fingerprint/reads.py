@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
-from nbreplay.fingerprint import packages, refusals
+from nbreplay.fingerprint import packages, refusals, refused_names
 from nbreplay.fingerprint.code import CodeRecord
 from nbreplay.fingerprint.leaves import length, text
 from nbreplay.fingerprint.modules import unloaded
@@ -29,7 +29,7 @@ def reads_of(w: Walker, fn: FunctionType, record: CodeRecord) -> Iterator[Any]:
         seeded = False
         if w.task:
             # A generator that this code itself seeds, before it draws, repeats its numbers.
-            if path in refusals.SEEDS and read.certain and not read.called_bare:
+            if path in refused_names.SEEDS and read.certain and not read.called_bare:
                 seeds.add(path.partition(":")[0])
             seeded = path.partition(":")[0] in seeds
             _refuse(w, read, value, used, path, record, seeded)
@@ -42,7 +42,7 @@ def reads_of(w: Walker, fn: FunctionType, record: CodeRecord) -> Iterator[Any]:
             where = packages.installed(value.__name__)
             w.out += b"import" + (text(where.name) + text(where.version) if where else b"")
         else:
-            w.pardon = seeded and path in refusals.BY_PATH and refusals.BY_PATH[path][0] == "random"
+            w.pardon = seeded and path in refused_names.BY_PATH and refused_names.BY_PATH[path][0] == "random"
             yield value
             w.pardon = False
         if w.task:
@@ -89,8 +89,8 @@ def _look_up(read: Read, namespace: dict[str, Any]) -> tuple[Any, int, str]:
 def _refuse(w: Walker, read: Read, value: Any, used: int, path: str, record: CodeRecord, seeded: bool) -> None:
     """Note why what is read makes a result unrepeatable."""
     module, _, name = path.partition(":")
-    if path in refusals.BY_PATH and not _is_users(value):
-        kind = refusals.BY_PATH[path][0]
+    if path in refused_names.BY_PATH and not _is_users(value):
+        kind = refused_names.BY_PATH[path][0]
         if not (kind == "random" and seeded):
             refusal = refusals.by_name(module, name)
             assert refusal is not None
@@ -103,7 +103,7 @@ def _refuse(w: Walker, read: Read, value: Any, used: int, path: str, record: Cod
     elif isinstance(value, type):
         _refuse_type(w, value, taken, record)
     own = f"{getattr(value, '__module__', '')}:{getattr(value, '__qualname__', '')}" if callable(value) else ""
-    if read.called_bare and refusals.UNSEEDED_WHEN_BARE & {path, own}:
+    if read.called_bare and refused_names.UNSEEDED_WHEN_BARE & {path, own}:
         w.refuse("random", f"{_shown(read, used)}() without a seed takes one from the system")
 
 
@@ -113,11 +113,11 @@ def _refuse_type(w: Walker, cls: type, taken: tuple[str, ...], record: CodeRecor
         refusal = refusals.by_name(cls.__module__, f"{cls.__qualname__}.{taken[0]}")
         if refusal is not None:
             w.refusals[refusal] = None
-    if where in refusals.CLOCK_TYPES and not taken:
-        for name in sorted(refusals.CLOCK_METHODS & record.names):
+    if where in refused_names.CLOCK_TYPES and not taken:
+        for name in sorted(refused_names.CLOCK_METHODS & record.names):
             w.refuse("clock", f"{where.replace(':', '.')}.{name} reads the clock")
-    if where in refusals.PATH_TYPES:
-        for name in sorted(refusals.PATH_METHODS & record.names):
+    if where in refused_names.PATH_TYPES:
+        for name in sorted(refused_names.PATH_METHODS & record.names):
             w.refuse("files", f"{where.replace(':', '.')}.{name} reads or writes files")
 
 

@@ -27,7 +27,8 @@ from nbreplay.fingerprint.code import PYTHON
 from nbreplay.fingerprint.found import Component, Mode, Walk, WalkStopped
 from nbreplay.fingerprint.leaves import LEAVES, length, run, text, words
 from nbreplay.fingerprint.openers import FINISHERS, Opener, Parts, fill, opener_of
-from nbreplay.fingerprint.refusals import Kind, Refusal
+from nbreplay.fingerprint.refusals import Refusal
+from nbreplay.fingerprint.refused_names import Kind
 
 ALGORITHM = b"nbreplay-fingerprint-1"
 """Changes whenever the same value would be written differently."""
