@@ -14,8 +14,11 @@ from nbreplay.fingerprint.packages import version_of
 from nbreplay.namespace import handles
 from nbreplay.namespace.ambient import INITIAL, RNG
 from nbreplay.namespace.covariable import relative
-from nbreplay.namespace.live import Known, Live, Stopped
+from nbreplay.namespace.known import Known
+from nbreplay.namespace.live import Live
+from nbreplay.namespace.looking import look, same, small
 from nbreplay.namespace.manifest import is_definition, is_name
+from nbreplay.namespace.results import is_result, number_of
 from nbreplay.namespace.touched import CellNames, Touched
 from nbreplay.records import BlobRef, BufferRef, Group, Hole, NameState, Unit, ValueRef, Writes
 from nbreplay.serialize import codecs
@@ -27,6 +30,10 @@ logger = logging.getLogger(__name__)
 
 RESULT_MAX_BYTES = 16 << 20
 """A result above this that no name holds is not kept: it was shown, and is rarely used again."""
+
+
+class Stopped(Exception):  # it is no error
+    """A capture that was asked to stop; nothing of it counts."""
 
 
 @dataclass(slots=True)
@@ -120,8 +127,8 @@ class Capturing:
 
     def _look(self) -> None:
         live = self.live
-        wanted = live.reach(live.mean(self.touched.names), members=True) | live.dirty
-        small = live.small()
+        wanted = live.reach(live.results.mean(self.touched.names), members=True) | live.dirty
+        steady = small(live)
         everything = bool(self.touched.everything or live.all_dirty) or any(
             known.opaque for node, known in live.known.items() if node in wanted
         )
@@ -130,8 +137,8 @@ class Capturing:
             if known is None or known.value is not value:
                 self._walk(node, value)
                 continue
-            suspect = everything or node in wanted or is_definition(node) or (node in small and not known.opaque)
-            if suspect and not live.same(node, known, value):
+            suspect = everything or node in wanted or is_definition(node) or (node in steady and not known.opaque)
+            if suspect and not same(live, node, known, value):
                 self._walk(node, value)
         self._follow_definitions()
 
@@ -165,7 +172,7 @@ class Capturing:
             return
         before = self.live.known.get(node)
         self.looked[node] = before
-        known = self.live.look(node, value, self.stop)
+        known = look(self.live, node, value, self.stop)
         if before is not None:
             self.left |= set(before.definitions) - set(known.definitions)
 
@@ -310,7 +317,7 @@ class Capturing:
 
     def _too_large(self, members: tuple[str, ...]) -> bool:
         """Whether this is a large result that nothing else holds; it becomes a hole."""
-        if len(members) > 1 or not members[0].startswith("Out["):
+        if len(members) > 1 or not is_result(members[0]):
             return False
         known = self.live.known[members[0]]
         if known.size_bytes <= RESULT_MAX_BYTES:
@@ -381,8 +388,8 @@ class Capturing:
             for names, digest in sorted(capture.all_groups.items())
             if not affected.isdisjoint(names)
         )
-        results = [node for node in capture.states if node.startswith("Out[") and node not in live.states]
-        capture.result = max(results, key=lambda node: int(node[4:-1]), default="")
+        results = [node for node in capture.states if is_result(node) and node not in live.states]
+        capture.result = max(results, key=number_of, default="")
         self._modules()
         self._ambient()
         capture.problems = tuple(self.problems)

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from nbreplay.errors import StoreError
 from nbreplay.namespace.ambient import INITIAL, RNG
-from nbreplay.namespace.live import RELEASED, Live
+from nbreplay.namespace.known import RELEASED
+from nbreplay.namespace.live import Live
+from nbreplay.namespace.looking import look
 from nbreplay.namespace.manifest import Manifest, is_definition, is_name, merge_groups
 from nbreplay.records import BlobRef, Group, NameState, Unit, ValueRef, Writes
 from nbreplay.serialize import codecs
@@ -266,7 +268,7 @@ class Restorer:
             state = live.state(node)
             live.translated.pop(node, None)
             try:
-                known = live.look(node, value, None)
+                known = look(live, node, value)
             except Exception:  # walking runs code of the value's class
                 logger.debug("%s cannot be looked at", node, exc_info=True)
                 continue

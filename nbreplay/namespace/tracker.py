@@ -13,8 +13,7 @@ from nbreplay.digest import Digest
 from nbreplay.namespace import checkpoint
 from nbreplay.namespace.ambient import RNG, Ambient
 from nbreplay.namespace.checkpoint import Capture, Capturing
-from nbreplay.namespace.covariable import Partition
-from nbreplay.namespace.live import Live, Stopped
+from nbreplay.namespace.live import Live
 from nbreplay.namespace.manifest import Manifest
 from nbreplay.namespace.patches import module_probe, modules_at_risk
 from nbreplay.namespace.probes import probes
@@ -129,20 +128,11 @@ class Tracker:
 
     def group_of(self, names: Collection[str]) -> tuple[Group, ...]:
         """Return the covariables of more than one name that hold any of *names*."""
-        return self._live.group_of(self._live.mean(names))
+        return self._live.group_of(self._live.results.mean(names))
 
     def manifest(self) -> Manifest:
         """Return the whole state as of the last boundary."""
-        live = self._live
-        states = {**live.states, **live.definitions}
-        used = {state.unit for state in states.values()}
-        return Manifest(
-            states=states,
-            groups=tuple(Group(names=names, digest=digest) for names, digest in live.groups.items()),
-            units={uid: unit for uid, unit in live.units.items() if uid in used},
-            ambient=dict(live.ambient_refs),
-            modules=tuple(live.modules.items()),
-        )
+        return self._live.manifest()
 
     def describe(self) -> list[VariableRow]:
         """Return a row for every name."""
@@ -171,7 +161,7 @@ class Tracker:
         self._cell = cell
         if cell.dynamic:
             return Touched(names=frozenset(live.states), everything=cell.dynamic)
-        names = live.reach(live.mean(cell.all) | self._of_libraries(cell), members=True)
+        names = live.reach(live.results.mean(cell.all) | self._of_libraries(cell), members=True)
         return Touched(names=frozenset(names))
 
     def reads(self, touched: Touched, cell: CellNames) -> Reads:
@@ -180,7 +170,7 @@ class Tracker:
         Names that the cell only binds are not read; nor is anything else that it cannot reach through what it loads.
         """
         live = self._live
-        loads = live.mean(cell.loads) | self._of_libraries(cell)
+        loads = live.results.mean(cell.loads) | self._of_libraries(cell)
         names = live.reach(loads, members=False)
         if touched.everything:
             names |= live.states.keys()
@@ -203,7 +193,7 @@ class Tracker:
         live = self._live
         names = set(live.states) if touched.everything else set(touched.names)
         problems = self._restorer.bring(names)
-        live.align_results()
+        live.results.align()
         self._restorer.release(name for name in names if not live.quick.has(name))
         return problems
 
@@ -280,17 +270,7 @@ class Tracker:
 
     def start_over(self, reason: str) -> None:
         """Nothing that was kept is there any more: the next capture is a full one."""
-        live = self._live
-        for node in sorted(live.unloaded):
-            state = live.state(node)
-            live.bind(node, StandIn(state.type_name if state is not None else "value", reason))
-        for table in (live.states, live.definitions, live.units, live.groups, live.known, live.keys, live.memory):
-            table.clear()
-        live.partition = Partition()
-        live.ambient_refs.clear()
-        live.modules.clear()
-        live.dirty.clear()
-        live.all_dirty = reason
+        self._live.start_over(reason)
 
     # ------------------------------------------------------------ instead of a cell
 

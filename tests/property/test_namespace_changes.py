@@ -13,6 +13,7 @@ import pytest
 
 from nbreplay.config import Settings
 from nbreplay.fingerprint import Mode, walk
+from nbreplay.namespace.looking import look
 from nbreplay.store import Store
 
 _PATH = Path(__file__).parents[1] / "unit" / "namespace" / "namespace_cells.py"
@@ -165,7 +166,7 @@ def check(cells, source):
             continue
         known = cells.tracker._live.known[name].digest
         assert state.digest == known, f"{name} is another value for the record than for the tracker after {source!r}"
-        fresh = cells.tracker._live.look(name, value, None)
+        fresh = look(cells.tracker._live, name, value)
         assert fresh.digest == known, f"a change of {name} was missed after {source!r}"
     for members, digest in cells.tracker._live.groups.items():
         values = tuple((name, cells.ns[name]) for name in members)
@@ -184,12 +185,12 @@ def holes(manifest):
 def difference(cells, again):
     """Say which names differ, alone or in pairs."""
 
-    def look(one, names):
+    def digest_of(one, names):
         return walk(tuple(one.ns[name] for name in names), mode=Mode.NAMESPACE, home=one.ns).digest
 
     names = list(cells.names())
-    alone = [name for name in names if look(cells, [name]) != look(again, [name])]
-    pairs = [(a, b) for a in names for b in names if a < b and look(cells, [a, b]) != look(again, [a, b])]
+    alone = [name for name in names if digest_of(cells, [name]) != digest_of(again, [name])]
+    pairs = [(a, b) for a in names for b in names if a < b and digest_of(cells, [a, b]) != digest_of(again, [a, b])]
     return alone or pairs
 
 

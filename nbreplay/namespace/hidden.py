@@ -1,0 +1,58 @@
+"""What a walk over a value does not show: who else holds its objects, and the state of locks and weak references."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable, Iterable
+from sys import getrefcount
+from typing import Any
+
+
+def shareable(objects: dict[int, object]) -> list[int]:
+    """Return the ids of those of *objects* that somebody else holds, too: a walk makes temporary ones on its way."""
+    return [ident for ident, count in _reference_counts(objects) if count > _ALONE]
+
+
+def _reference_counts(objects: dict[int, object]) -> list[tuple[int, int]]:
+    return [(ident, getrefcount(each)) for ident, each in objects.items()]
+
+
+_ALONE = _reference_counts({0: object()})[0][1]
+"""References to an object that only the dict of a walk holds, as counted here."""
+
+
+_HIDDEN: dict[type, Callable[[Any], object]] = {
+    threading.Event: lambda value: value.is_set(),
+    threading.Semaphore: lambda value: value._value,
+    threading.BoundedSemaphore: lambda value: value._value,
+    type(threading.Lock()): lambda value: value.locked(),
+    weakref.ref: lambda value: value() is None,
+    weakref.WeakSet: len,
+    weakref.WeakKeyDictionary: len,
+    weakref.WeakValueDictionary: lambda value: sorted(map(str, value.keys())),
+}
+
+
+def hidden_state(objects: Iterable[object]) -> tuple[str, list[int]]:
+    """Return the state of locks and weak references among *objects* as text, and the ids of what the latter refer to.
+
+    A weak reference links: its referent must be in the same unit, else the restored one would refer to a copy.
+    """
+    text = []
+    weak: list[int] = []
+    for each in objects:
+        look = _HIDDEN.get(type(each))
+        if look is None:
+            continue
+        text.append(f"{type(each).__name__}:{look(each)}")
+        if type(each) is weakref.ref:
+            referents = [each()]
+        elif isinstance(each, weakref.WeakValueDictionary):
+            referents = list(each.values())
+        elif isinstance(each, weakref.WeakSet | weakref.WeakKeyDictionary):
+            referents = list(each)
+        else:
+            referents = []
+        weak += [id(referent) for referent in referents if referent is not None]
+    return " ".join(text), weak

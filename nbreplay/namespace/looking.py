@@ -1,0 +1,105 @@
+"""Looks at the live values: by a walk, which says all, or quickly, which says at best that nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import BuiltinFunctionType, ModuleType
+from typing import Any
+
+from nbreplay.digest import combine
+from nbreplay.fingerprint import Mode, Walk, walk
+from nbreplay.namespace.hidden import hidden_state, shareable
+from nbreplay.namespace.known import Known
+from nbreplay.namespace.live import Live
+from nbreplay.namespace.manifest import is_definition
+from nbreplay.namespace.quick import token_of
+from nbreplay.serialize.functions import importable, plain
+from nbreplay.serialize.session import Session
+from nbreplay.serialize.standin import StandIn
+
+SMALL_COUNT = 1000
+"""Objects in small names together; at about 3 us each, what may be looked at after every cell."""
+
+_ATOMS = frozenset(
+    {type(None), bool, int, float, complex, str, bytes, range, ModuleType, BuiltinFunctionType, type(Ellipsis)}
+)
+
+
+def look(live: Live, node: str, value: Any, stop: Callable[[], bool] | None = None) -> Known:
+    """Walk *value* and return what was seen; the partition follows."""
+    found = walk(value, mode=Mode.NAMESPACE, home=live.user_ns, stop=stop)
+    before = live.known.get(node)
+    linked, lineages = _definitions(live.session, found)
+    hidden, weak = hidden_state(found.objects.values())
+    linked += weak
+    digest = combine("hidden", found.digest, hidden) if hidden else found.digest
+    loaded = live.translated.get(node)
+    if loaded is not None and loaded[0] == digest:
+        digest = loaded[1]
+    known = Known(
+        value=value,
+        digest=digest,
+        ids=(*shareable(found.objects), *linked),
+        spans=tuple(found.spans),
+        held=found.objects,
+        definitions=lineages,
+        globals=tuple(sorted(found.globals)),
+        opaque=tuple(dict.fromkeys(found.opaque)),
+        count=found.count,
+        size_bytes=found.size_bytes,
+        kept_ids=None if before is None else before.kept_ids,
+        kept_definitions=None if before is None else before.kept_definitions,
+        token=token_of(value),
+        chunks=found.chunks,
+    )
+    live.known[node] = known
+    # Definitions are referred to in a pickle, not held: a sample would not show that they changed.
+    small = found.size_bytes <= live.settings.small_unit_bytes and known.token is None and not is_definition(node)
+    live.quick.take(node, value, small=small and type(value) not in _ATOMS and not isinstance(value, type))
+    live.partition.put(node, known.ids, known.spans)
+    return known
+
+
+def _definitions(session: Session, found: Walk) -> tuple[list[int], tuple[str, ...]]:
+    """Give lineages to the notebook's code in a walk; return functions that link names, and the lineages."""
+    linked = []
+    lineages: dict[str, None] = {}
+    for each in sorted(found.definitions, key=lambda each: not isinstance(each, type)):  # methods' owners first
+        if importable(each):
+            continue
+        if isinstance(each, type):
+            lineages[session.adopt(each)] = None
+        elif id(each) in session.methods and session.lineage(each) is None:
+            continue
+        elif plain(each):
+            lineages[session.adopt(each)] = None
+        else:
+            linked.append(id(each))
+    return linked, tuple(lineages)
+
+
+def small(live: Live) -> set[str]:
+    """Return the names that are looked at after every cell: the smallest ones, within limits together."""
+    settings = live.settings
+    found = set()
+    total_bytes = count = 0
+    for node, known in sorted(live.known.items(), key=lambda item: item[1].count):
+        if known.size_bytes > settings.small_unit_bytes:
+            continue
+        total_bytes += known.size_bytes
+        count += known.count
+        if total_bytes > settings.small_total_bytes or count > SMALL_COUNT:
+            break
+        found.add(node)
+    return found
+
+
+def same(live: Live, node: str, known: Known, value: Any) -> bool:
+    """Whether *value* certainly is as it was, seen without a walk."""
+    if known.value is not value:
+        return False
+    if type(value) in _ATOMS or type(value) is StandIn:
+        return True
+    if known.token is not None:
+        return bool(known.token == token_of(value))
+    return not known.opaque and live.quick.same(node, value)
