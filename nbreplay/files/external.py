@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from nbreplay.files.audit import unseen
+from nbreplay.files.runs import unseen
 from nbreplay.files.watch import declare
 
 PathLike = str | os.PathLike[str]

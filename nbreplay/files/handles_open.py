@@ -8,8 +8,9 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from nbreplay.files import audit
+from nbreplay.files import audit, runs
 from nbreplay.files.imports import when_imported
+from nbreplay.files.paths import path_of
 from nbreplay.files.scope import Scope
 
 
@@ -35,8 +36,8 @@ def _replace(owner: Any, name: str, wrap: Callable[[Any], Any]) -> None:
 def _telling(original: Callable[..., Any], handler: Callable[..., None]) -> Callable[..., Any]:
     @functools.wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if audit.active:
-            audit.tell(handler, (args, kwargs))
+        if runs.active:
+            runs.tell(handler, (args, kwargs))
         return original(*args, **kwargs)
 
     return call
@@ -64,7 +65,7 @@ def _follow_h5py_attributes(module: ModuleType) -> None:
 
 def _h5py_name(identifier: Any) -> str | None:
     name = sys.modules["h5py"].h5f.get_name(identifier)
-    return audit.path_of(name) if name else None
+    return path_of(name) if name else None
 
 
 def _h5py_attribute_read(scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -94,8 +95,8 @@ def _follow_multiprocessing(module: ModuleType) -> None:
 def _starting(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def start(self: Any) -> Any:
-        if audit.active:
-            audit.tell(audit.multiprocessing_starts, ())
+        if runs.active:
+            runs.tell(audit.multiprocessing_starts, ())
         return original(self)
 
     return start
@@ -109,7 +110,7 @@ def _follow_xarray(module: ModuleType) -> None:
 def _xarray_acquired(scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     manager = args[0]
     name = manager._args[0] if manager._args else None
-    if isinstance(name, str) and "://" not in name and (path := audit.path_of(name)) is not None:
+    if isinstance(name, str) and "://" not in name and (path := path_of(name)) is not None:
         if getattr(manager, "_mode", "r") in ("r", None) or not isinstance(manager._mode, str):
             scope.read_tree(path)
         else:
@@ -133,6 +134,6 @@ def _fragment_read(scope: Scope, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         if "SubTree" not in type(fragment.filesystem).__name__:
             scope.remote("dask read Parquet from a remote place", "copy it to a file beside the notebook first")
         return
-    path = audit.path_of(fragment.path)
+    path = path_of(fragment.path)
     if path is not None:
         scope.read(path)

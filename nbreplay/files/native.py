@@ -15,8 +15,10 @@ from types import ModuleType
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from nbreplay.files import audit
+from nbreplay.files import runs
+from nbreplay.files.callers import by_import_of_installed
 from nbreplay.files.imports import when_imported
+from nbreplay.files.paths import path_of
 from nbreplay.files.scope import Scope
 
 
@@ -158,8 +160,8 @@ def _wrap(original: Any, row: Row) -> Any:
 
     @functools.wraps(original)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if audit.active:
-            audit.tell(_called, (row, args, kwargs))
+        if runs.active:
+            runs.tell(_called, (row, args, kwargs))
         return original(*args, **kwargs)
 
     call.__nbreplay_watched__ = True  # type: ignore[attr-defined]
@@ -185,8 +187,8 @@ def _subclass(original: type, row: Row) -> Any:
             __nbreplay_watched__ = True
 
             def __init__(self, *args: Any, **kwargs: Any) -> None:
-                if audit.active:
-                    audit.tell(_called, (row, args, kwargs))
+                if runs.active:
+                    runs.tell(_called, (row, args, kwargs))
                 if original.__init__ is object.__init__:  # type: ignore[misc]
                     return  # a type of Cython's, whose arguments went to its constructor in C
                 super().__init__(*args, **kwargs)
@@ -203,7 +205,7 @@ def _subclass(original: type, row: Row) -> Any:
 
 def _called(scope: Scope, row: Row, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     if row.does == "hidden":
-        if not audit.by_import_of_installed():
+        if not by_import_of_installed():
             scope.refuse(f"{row.where.replace(':', '.')} reads files that cannot be seen; {_REMEDY}")
         return
     if row.argument in kwargs:
@@ -255,9 +257,9 @@ def paths_in(scope: Scope, value: Any, library: str) -> list[str]:
         folder = name
         while glob.has_magic(folder):
             folder = os.path.dirname(folder)
-        found = audit.path_of(folder or ".")
+        found = path_of(folder or ".")
         if found is not None:
             scope.read(found)
-        return [path for match in sorted(glob.glob(name, recursive=True)) if (path := audit.path_of(match))]
-    path = audit.path_of(name)
+        return [path for match in sorted(glob.glob(name, recursive=True)) if (path := path_of(match))]
+    path = path_of(name)
     return [path] if path is not None else []

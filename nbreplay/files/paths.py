@@ -9,6 +9,7 @@ import sysconfig
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 OWN_SUFFIX = ".nbreplay"
 """A store's folder ends so; it is never an input of what is recorded in it."""
@@ -58,6 +59,21 @@ def portable(path: str | os.PathLike[str], root: str | os.PathLike[str]) -> str:
 def locate(written: str, root: str | os.PathLike[str]) -> Path:
     """Return where the file is that a record calls *written*, for a notebook in *root*."""
     return Path(whole(written, _bases(os.fspath(root))[0]))
+
+
+def path_of(name: Any) -> str | None:
+    """Return the absolute path that a call names, None for descriptors and what is no path."""
+    if isinstance(name, int):
+        return None
+    path = os.fspath(name) if name is not None else "."
+    return whole(os.fsdecode(path)) if path else None
+
+
+def in_folder(name: Any, folder: Any) -> str | None:
+    """As :func:`path_of`, for calls with a ``dir_fd``."""
+    if isinstance(folder, int) and folder >= 0 and not os.path.isabs(os.fspath(name)):
+        return whole(os.fsdecode(name), os.readlink(f"/proc/self/fd/{folder}"))
+    return path_of(name)
 
 
 @lru_cache(maxsize=64)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from nbreplay.digest import Buffer
 from nbreplay.errors import BlobDamaged, BlobMissing
-from nbreplay.files.audit import unseen
 from nbreplay.files.digests import FileDigests, stat_or_none, stat_state
 from nbreplay.files.paths import locate
+from nbreplay.files.runs import unseen
 from nbreplay.records import BlobRef, FileState
 
 KEEP_BYTES = 1 << 30

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from nbreplay.files import audit, native, wrappers
+from nbreplay.files import audit, native, runs, wrappers
 from nbreplay.files.digests import FileDigests
-from nbreplay.files.paths import Counted
+from nbreplay.files.paths import Counted, path_of
 from nbreplay.files.scope import Scope
 
 _installed = [False]
@@ -53,7 +53,7 @@ class Watch:
             sys.addaudithook(audit.hook)
             wrappers.install()
             native.install()
-            os.register_at_fork(after_in_child=audit.forked)
+            os.register_at_fork(after_in_child=runs.forked)
 
     @contextmanager
     def scope(
@@ -76,11 +76,11 @@ class Watch:
         """
         main = threads != "current"
         made = Scope(Counted(root, self.ignore), self.digests, strict=not main)
-        audit.enter(made, main=main)
+        runs.enter(made, main=main)
         try:
             yield made
         finally:
-            audit.leave(made)
+            runs.leave(made)
 
 
 _shared: list[Watch] = []
@@ -97,6 +97,6 @@ def shared_watch() -> Watch:
 def declare(*, reads: tuple[str | Path, ...] = (), writes: tuple[str | Path, ...] = ()) -> None:
     """Say that the run on this thread reads and is about to write these paths, for code that nobody can watch."""
     for path in reads:
-        audit.tell(lambda scope, name: scope.read_tree(audit.path_of(name) or name), (os.fspath(path),))
+        runs.tell(lambda scope, name: scope.read_tree(path_of(name) or name), (os.fspath(path),))
     for path in writes:
-        audit.tell(lambda scope, name: scope.write_tree(audit.path_of(name) or name), (os.fspath(path),))
+        runs.tell(lambda scope, name: scope.write_tree(path_of(name) or name), (os.fspath(path),))

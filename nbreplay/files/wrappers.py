@@ -15,7 +15,9 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, ModuleType
 from typing import Any
 
-from nbreplay.files import audit
+from nbreplay.files import audit, runs
+from nbreplay.files.callers import by_installed
+from nbreplay.files.paths import path_of
 from nbreplay.files.scope import Scope
 
 _QUIET = ("posixpath", "ntpath", "linecache", "inspect", "shutil", "tempfile", "warnings", "traceback", "tokenize")
@@ -54,8 +56,8 @@ def install() -> None:
 def _starter(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
     @functools.wraps(original)
     def start(self: threading.Thread) -> None:
-        if audit.active and (scope := audit.current()) is not None:
-            audit.adopt(scope, self)
+        if runs.active and (scope := runs.current()) is not None:
+            runs.adopt(scope, self)
         original(self)
 
     return start
@@ -77,18 +79,18 @@ def _replace(module: ModuleType, name: str, wrapper: Callable[..., Any]) -> None
 
 
 def _looker(original: Callable[..., Any], aspect: str) -> Callable[..., Any]:
-    active, busy = audit.active, audit.busy
+    active, busy = runs.active, runs.busy
 
     @functools.wraps(original)
     def look(path: Any, *args: Any, **kwargs: Any) -> Any:
         if not active or type(path) is int:
             return original(path, *args, **kwargs)
         ident = get_ident()
-        if ident in busy or (ident not in active and audit._inherited(ident) is None):
+        if ident in busy or (ident not in active and runs.inherited(ident) is None):
             return original(path, *args, **kwargs)
         caller = sys._getframe(1).f_code.co_filename
         if caller not in _QUIET_FILES and kwargs.get("dir_fd") is None:
-            audit.tell(_looked, (path, aspect))
+            runs.tell(_looked, (path, aspect))
         busy.add(ident)  # what the original calls in turn is the same look
         try:
             return original(path, *args, **kwargs)
@@ -102,11 +104,11 @@ def _looked(scope: Scope, name: Any, aspect: str) -> None:
     key = (name, aspect) if type(name) is str else None
     if key is not None and key in scope.memo:
         return
-    path = audit.path_of(name)
+    path = path_of(name)
     if path is None:
         return
-    if scope.counted(path) and not audit._outside(scope, path):
-        scope.read(path, aspect, weak=audit.by_installed())
+    if scope.counted(path) and not audit.outside(scope, path):
+        scope.read(path, aspect, weak=by_installed())
     if key is not None:
         scope.memo.add(key)
 
@@ -114,15 +116,15 @@ def _looked(scope: Scope, name: Any, aspect: str) -> None:
 def _clock(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
     def look(filename: Any) -> Any:
-        if audit.active:
-            audit.tell(_timed, (filename,))
+        if runs.active:
+            runs.tell(_timed, (filename,))
         return original(filename)
 
     return look
 
 
 def _timed(scope: Scope, name: Any) -> None:
-    path = audit.path_of(name)
-    if path is not None and scope.counted(path) and not audit._outside(scope, path):
+    path = path_of(name)
+    if path is not None and scope.counted(path) and not audit.outside(scope, path):
         scope.mark("it read the time of a file")
         scope.read(path, "stat")
