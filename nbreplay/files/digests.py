@@ -6,7 +6,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import xxhash
 
@@ -163,3 +163,14 @@ def digest_descriptor(opened: int, expected_bytes: int = CHUNK_BYTES) -> tuple[D
             size += filled
         if filled < CHUNK_BYTES:
             return digest_chunked(b"".join(chunks), size), size
+
+
+def walk_folder(top: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield each file and folder below *top* with its stat, what is ignored in listings left out."""
+    for folder, subfolders, files in os.walk(top):
+        subfolders[:] = sorted(name for name in subfolders if not ignored_entry(name))
+        for name in (*subfolders, *sorted(files)):
+            path = os.path.join(folder, name)
+            found = stat_or_none(path)
+            if found is not None and not ignored_entry(name):
+                yield path, found
