@@ -1,0 +1,76 @@
+"""Two users on one machine, and the product run by either of them in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+HOOK = Path(__file__).parent / "hook"
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.trust)
+
+
+@dataclass
+class User:
+    """Somebody with a key, who runs commands in *folder*."""
+
+    name: str
+    folder: Path
+
+    def command(self, *arguments, code=0):
+        """Run ``nbreplay`` with *arguments*; return (stdout, stderr)."""
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("NBREPLAY", "JPY_", "PYTEST"))}
+        environment |= {
+            "NBREPLAY_KEY_FILE": str(self.folder / f"{self.name}.key"),
+            "NBREPLAY_TEST_PICKLES": str(self.pickles_log),
+            "NBREPLAY_TEST_USER": self.name,
+            "NBREPLAY_TEST_MARKS": str(self.folder),
+            "IPYTHONDIR": str(self.folder / "ipython"),
+            "PYTHONPATH": str(HOOK),
+        }
+        command = [sys.executable, "-m", "nbreplay", *map(str, arguments)]
+        done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=180)
+        assert done.returncode == code, done.stderr + done.stdout
+        return done.stdout, done.stderr
+
+    def run(self, *arguments, code=0):
+        """Run a notebook; return the cell objects."""
+        return json.loads(self.command(*arguments, "--json", "-", code=code)[0])["cells"]
+
+    @property
+    def pickles_log(self):
+        return self.folder / f"{self.name}.pickles"
+
+    def pickles(self):
+        """What the product unpickled since this was last asked, as ``file module.name``, and in how many processes."""
+        lines = self.pickles_log.read_text().splitlines() if self.pickles_log.exists() else []
+        self.pickles_log.unlink(missing_ok=True)
+        rows = [line.split(" ", 1) for line in lines]
+        return [what for _, what in rows], len({pid for pid, _ in rows})
+
+    def marks(self):
+        """Names of users whose objects were loaded since this was last asked."""
+        found = list(self.folder.glob("*.loaded"))
+        for mark in found:
+            mark.unlink()
+        return sorted(mark.stem for mark in found)
+
+
+@pytest.fixture(scope="module")
+def author(tmp_path_factory):
+    return User("author", tmp_path_factory.mktemp("author"))
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory):
+    return User("stranger", tmp_path_factory.mktemp("stranger"))
