@@ -7,7 +7,8 @@
     journal.py      append-only files        record.py  what is in them        scan.py  reading on over damage
     reader.py       all journals, for reading        appender.py  the one that this process writes
     catalogue.py    what all journals together hold        prune.py  giving room back
-    index.py        hash of a key to places, in LMDB        mark.py  deleted unread in any doubt
+    index.py        hash of a key to places        entries.py  as bytes        environment.py  in LMDB
+    mark.py         deleted unread in any doubt
     frame.py        self-describing bytes: header, raw or compressed
     identity.py     store.json        mac.py  the user's key        verify.py  every byte
     disk.py         all writes        failpoints.py  named places at which tests break things

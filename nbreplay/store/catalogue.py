@@ -11,7 +11,8 @@ from typing import NamedTuple
 import msgspec
 import xxhash
 
-from nbreplay.store.index import ENTRY, Index
+from nbreplay.store.entries import ENTRY
+from nbreplay.store.index import Index
 from nbreplay.store.mac import UserKey
 from nbreplay.store.reader import Journals
 from nbreplay.store.record import (

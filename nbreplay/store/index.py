@@ -14,16 +14,12 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
-import struct
-import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-import lmdb
-
+from nbreplay.store.entries import Overlay, batches, split
+from nbreplay.store.environment import VERSIONS, Environment, Failed
 from nbreplay.store.failpoints import reach
 from nbreplay.store.mac import UserKey
 from nbreplay.store.mark import Mark
@@ -31,21 +27,11 @@ from nbreplay.store.mark import Mark
 logger = logging.getLogger(__name__)
 
 VERSION = 1
-ENTRY = struct.Struct(">QIQI")
-"""Sequence, journal number, offset, length."""
-
-MAP_BYTES = (64 << 30, 4 << 30, 256 << 20)
-"""Address space for LMDB, tried in this order; the file is only as large as its content."""
-READERS = 1024
-"""Threads that may look something up, at most: LMDB keeps a slot for each."""
 BATCH_S = 0.3
 """What is added is collected for this long before it is written."""
 
-WRITTEN_AT_ONCE = 2000
-"""Entries handed to LMDB in one call, which keeps all other threads waiting."""
-
-Overlay = dict[bytes, bytes | bytearray]
-"""Hash to entries, one after the other: no object per entry that the garbage collector would have to visit."""
+_PARENTS: list[Environment] = []
+"""Environments of the process that this one was forked from: kept, so that nothing closes them here."""
 
 
 class Index:
@@ -65,7 +51,7 @@ class Index:
         What was written cannot be read any more: the owner clears the index, which goes on in memory, and refills it.
     """
 
-    def __init__(self, env: Any, mark: Mark | None, before_write: Callable[[], None]) -> None:
+    def __init__(self, env: Environment | None, mark: Mark | None, before_write: Callable[[], None]) -> None:
         self.journals: list[str] = []
         self.numbers: dict[str, int] = {}
         self.positions: dict[str, int] = {}
@@ -85,25 +71,24 @@ class Index:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         if env is not None:
-            self._entries = env.open_db(b"entries", dupsort=True, dupfixed=True)
-            self._facts = env.open_db(b"facts")
-            self._load_facts()
+            self._load_facts(env.facts())
 
     @classmethod
     def open(cls, folder: Path | None, key: UserKey, before_write: Callable[[], None]) -> Index:
         """Open the index in *folder*; a private one if *folder* is None or another process has it."""
-        mark = Mark.take(folder, key, (VERSION, *lmdb.version())) if folder else None
-        if mark:
-            env = _open_env(mark.folder)
-            try:
-                return cls(env, mark, before_write)
-            except lmdb.Error as e:
-                logger.info("the index in %s is made again: %s", mark.folder, e)
-                if env is not None:
-                    env.close()
-                mark.clear()
-                return cls(_open_env(mark.folder), mark, before_write)
-        return cls(_private_env(), None, before_write)
+        mark = Mark.take(folder, key, (VERSION, *VERSIONS)) if folder else None
+        if mark is None:
+            return cls(Environment.private(), None, before_write)
+        env = None
+        try:
+            env = Environment.open(mark.folder)
+            return cls(env, mark, before_write)
+        except Failed as e:
+            logger.info("the index in %s is made again: %s", mark.folder, e)
+            if env is not None:
+                env.close()
+            mark.clear()
+            return cls(Environment.open(mark.folder), mark, before_write)
 
     # ------------------------------------------------------------ looking up
 
@@ -133,9 +118,8 @@ class Index:
             if self._env is None:
                 return ()
             try:
-                with self._env.begin(db=self._entries) as txn, txn.cursor() as cursor:
-                    return list(cursor.getmulti(hashes, dupdata=True))
-            except lmdb.Error as e:
+                return self._env.find(hashes)
+            except Failed as e:
                 self._give_up(e)
                 return ()
 
@@ -198,17 +182,11 @@ class Index:
             with self.lock:
                 if not self._writing:  # else a batch that failed is tried again, with what came since
                     self._writing, self._fresh = self._fresh, {}
-                facts = self._pack_facts()
-                complete = not self._fresh
+                facts = None if self._fresh else self._pack_facts()
             reach("index.before")
             try:
-                with self._env.begin(write=True) as txn:
-                    with txn.cursor(db=self._entries) as cursor:
-                        for part in batches(self._writing):
-                            cursor.putmulti(part, dupdata=True, overwrite=True)
-                    if complete:
-                        txn.put(b"facts", facts, db=self._facts)
-            except (lmdb.Error, OSError) as e:
+                self._env.add(batches(self._writing), facts)
+            except (Failed, OSError) as e:
                 self._give_up(e)
                 return
             reach("index.written")
@@ -231,9 +209,7 @@ class Index:
         }
         return json.dumps(facts).encode()
 
-    def _load_facts(self) -> None:
-        with self._env.begin(db=self._facts) as txn:
-            packed = txn.get(b"facts")
+    def _load_facts(self, packed: bytes | None) -> None:
         if packed is None:
             return
         try:
@@ -246,7 +222,7 @@ class Index:
                 self.number(name)
             self.forgotten = {(name, offset) for name, offset in facts["forgotten"]}
         except (ValueError, KeyError, TypeError) as e:
-            raise lmdb.CorruptedError(str(e)) from e
+            raise Failed(str(e)) from e
 
     def clear(self) -> None:
         """Forget everything: the journals are going to be read again from their start."""
@@ -261,9 +237,7 @@ class Index:
                     self._env = None
                     self.is_lost = False
                 return
-            with self._env.begin(write=True) as txn:
-                txn.drop(self._entries, delete=False)
-                txn.drop(self._facts, delete=False)
+            self._env.clear()
 
     # ------------------------------------------------------------ end
 
@@ -278,9 +252,9 @@ class Index:
         try:
             self.write()
             clean = self._env is not None and not self.is_lost
-            if clean and self._mark:
-                self._env.sync(True)
-        except (lmdb.Error, OSError) as e:
+            if clean and self._mark and self._env is not None:
+                self._env.sync()
+        except (Failed, OSError) as e:
             logger.info("the index was not closed properly: %s", e)
             clean = False
         with self._read_lock:
@@ -294,7 +268,8 @@ class Index:
 
     def abandon(self) -> None:
         """Forget the environment and the lock without touching them: for a forked child, whose parent goes on."""
-        _PARENTS.append(self._env)
+        if self._env is not None:
+            _PARENTS.append(self._env)
         self._env = None
         self._thread = None
         self.lock = threading.RLock()
@@ -305,55 +280,3 @@ class Index:
         if self._mark:
             self._mark.drop_lock()
             self._mark = None
-
-
-def split(entries: bytes | bytearray) -> list[bytes]:
-    """Return single entries."""
-    return [bytes(entries[start : start + ENTRY.size]) for start in range(0, len(entries), ENTRY.size)]
-
-
-def batches(overlay: Overlay) -> Iterator[list[tuple[bytes, bytes]]]:
-    """Yield (hash, entry) in the order in which LMDB takes them best, some at a time."""
-    part: list[tuple[bytes, bytes]] = []
-    for hash_ in sorted(overlay):
-        for entry in split(overlay[hash_]):
-            part.append((hash_, entry))
-            if len(part) == WRITTEN_AT_ONCE:
-                yield part
-                part = []
-    yield part
-
-
-_PARENTS: list[Any] = []
-"""Environments of the process that this one was forked from: kept, so that nothing closes them here."""
-
-
-def _open_env(folder: Path) -> Any:
-    """Open the environment in *folder*; None where LMDB cannot work: the index is then in memory only."""
-    for map_bytes in MAP_BYTES:
-        try:
-            return lmdb.open(
-                str(folder),
-                map_size=map_bytes,
-                max_dbs=4,
-                max_readers=READERS,
-                sync=False,
-                metasync=False,
-                readahead=False,
-                mode=0o600,
-            )
-        except (lmdb.Error, OSError, MemoryError) as e:
-            logger.debug("no index of %d bytes in %s: %s", map_bytes, folder, e)
-    return None
-
-
-def _private_env() -> Any:
-    """Open an environment whose files have no names any more: it goes with the process, however that ends."""
-    try:
-        folder = Path(tempfile.mkdtemp(prefix="nbreplay-index-"))
-    except OSError:
-        return None
-    try:
-        return _open_env(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

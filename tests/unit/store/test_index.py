@@ -6,7 +6,8 @@ import random
 import pytest
 
 from nbreplay.store import Store
-from nbreplay.store.index import ENTRY, Index
+from nbreplay.store.entries import ENTRY
+from nbreplay.store.index import Index
 from nbreplay.store.mac import UserKey
 
 KEY = UserKey(b"k" * 32)
@@ -132,7 +133,7 @@ def test_many_entries_survive_being_written_in_batches(tmp_path):
 
 
 def test_a_full_map_is_left_for_memory_and_nothing_is_lost(folder, monkeypatch, caplog):
-    monkeypatch.setattr("nbreplay.store.index.MAP_BYTES", (64 * 1024,))
+    monkeypatch.setattr("nbreplay.store.environment.MAP_BYTES", (64 * 1024,))
     with Store.open(folder) as store:
         for start in range(0, 3000, 500):
             store.append_many("task", [(b"%d" % n, [b"k%d" % n]) for n in range(start, start + 500)])
