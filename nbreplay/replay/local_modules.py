@@ -12,7 +12,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from nbreplay.files import FileDigests, portable, unseen
+from nbreplay.files import FileDigests, paths, portable, unseen
 from nbreplay.fingerprint.packages import installed
 from nbreplay.records import FileState
 
@@ -36,11 +36,13 @@ class LocalModules:
 
     def refresh(self) -> None:
         """Look at modules that were loaded, or loaded again, since the last call; right after a cell."""
+        folders = paths.installed()
         for name in sys.modules.keys() - self._foreign:
             module = sys.modules.get(name)
             file = getattr(module, "__file__", None)
             own = name.partition(".")[0] in ("__main__", "nbreplay")
-            if own or not isinstance(file, str) or installed(name) is not None:
+            # The folder tells most of them apart at once; asking for a module's distribution may read them all.
+            if own or not isinstance(file, str) or file.startswith(folders) or installed(name) is not None:
                 self._foreign.add(name)
                 continue
             spec = getattr(module, "__spec__", None)
