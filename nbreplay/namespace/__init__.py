@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nbreplay.namespace.checkpoint import Capture, Stopped
+from nbreplay.namespace.capture import Capture, Stopped
 from nbreplay.namespace.manifest import Manifest, is_name
 from nbreplay.namespace.touched import CellNames, Touched, cell_names
 from nbreplay.namespace.tracker import Tracker, VariableRow

@@ -10,15 +10,16 @@ from typing import Any
 
 from nbreplay.config import Settings
 from nbreplay.digest import Digest
-from nbreplay.namespace import checkpoint
 from nbreplay.namespace.ambient import RNG, Ambient
-from nbreplay.namespace.checkpoint import Capture, Capturing
+from nbreplay.namespace.capture import Capture
+from nbreplay.namespace.checkpoint import Capturing
 from nbreplay.namespace.live import Live
 from nbreplay.namespace.manifest import Manifest
 from nbreplay.namespace.patches import module_probe, modules_at_risk
 from nbreplay.namespace.probes import probes
 from nbreplay.namespace.restore import Restorer
 from nbreplay.namespace.touched import CellNames, Touched
+from nbreplay.namespace.writing import write
 from nbreplay.records import BlobRef, Group, NameState, Reads, Writes
 from nbreplay.serialize.standin import StandIn
 from nbreplay.store import Store
@@ -220,7 +221,7 @@ class Tracker:
         try:
             return capturing.run()
         except BaseException:
-            self._live.dirty |= {*touched.names, *capturing.looked}
+            self._live.dirty |= {*touched.names, *capturing.changes.looked}
             raise
 
     def write(self, capture: Capture, put: Callable[..., BlobRef] | None = None) -> Writes:
@@ -237,7 +238,7 @@ class Tracker:
             if self._store is None:
                 raise ValueError("there is no store to write to")
             put = self._store.put
-        return checkpoint.write(self._live, capture, put)
+        return write(self._live, capture, put)
 
     def accept(self, capture: Capture) -> None:
         """The record of *capture* is in the store: it is the last boundary now."""

@@ -1,0 +1,128 @@
+"""Covariables to units that are pickled and not written, with what is said of each name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from nbreplay.digest import Digest
+from nbreplay.namespace import handles
+from nbreplay.namespace.capture import Capture, PendingUnit, Stopped
+from nbreplay.namespace.changes import Changes
+from nbreplay.namespace.live import Live
+from nbreplay.namespace.manifest import is_definition
+from nbreplay.namespace.results import is_result
+from nbreplay.records import Hole, NameState
+from nbreplay.serialize.dump import DumpedUnit, dump_unit
+from nbreplay.serialize.standin import type_name
+
+RESULT_MAX_BYTES = 16 << 20
+"""A result above this that no name holds is not kept: it was shown, and is rarely used again."""
+
+
+class Dumping:
+    """Adds units, and the states of their names, to a capture; what could not be kept goes to *problems*."""
+
+    def __init__(self, live: Live, changes: Changes, capture: Capture, stop: Callable[[], bool]) -> None:
+        self.live = live
+        self.changes = changes
+        self.capture = capture
+        self.stop = stop
+        self.problems: list[str] = []
+        self._number = 0
+
+    def dump(self, members: tuple[str, ...], digest: Digest | None) -> None:
+        """Pickle the covariable of *members*, whose joint digest is *digest* if it has several names."""
+        live = self.live
+        if self._too_large(members):
+            return
+        self._number += 1
+        uid = f"{self.capture.boundary}/{self._number}"
+        values = {node: self.changes.values[node] for node in members}
+        inline = frozenset(filter(is_definition, members))
+
+        chunks = {place: each for node in members for place, each in live.known[node].chunks.items()}
+        dumped = dump_unit(values, live.session, inline=inline, poll=self._poll, chunks=chunks)
+        holes = self._holes(values, inline, dumped)
+        kept: str | None = uid if dumped.how != "none" else None
+        content = digest or live.known[members[0]].digest
+        if kept is not None:
+            self.capture.units.append(PendingUnit(uid, members, dumped, content))
+            self.capture.new_bytes += self._new_bytes(dumped)
+        for node in members:
+            self._state(node, kept, holes.get(node))
+
+    def _too_large(self, members: tuple[str, ...]) -> bool:
+        """Whether this is a large result that nothing else holds; it becomes a hole."""
+        if len(members) > 1 or not is_result(members[0]):
+            return False
+        known = self.live.known[members[0]]
+        if known.size_bytes <= RESULT_MAX_BYTES:
+            return False
+        reason = f"a result of {known.size_bytes >> 20} MiB that no name holds"
+        self._state(members[0], None, Hole(type_name=type_name(known.value), reason=reason))
+        return True
+
+    def _holes(self, values: dict[str, Any], inline: frozenset[str], dumped: DumpedUnit) -> dict[str, Hole]:
+        """Return which of *values* reach an object that could not be kept."""
+        if not dumped.refused:
+            return {}
+        found = {}
+        for node, value in values.items():
+            refused = dumped.refused
+            if len(values) > 1:
+                refused = dump_unit({node: value}, self.live.session, inline=inline, poll=self._poll).refused
+            if refused:
+                state = self.live.state(node)
+                touched_by = state.hole.touched_by if state is not None and state.hole is not None else ()
+                found[node] = Hole(
+                    type_name=refused[0].type_name,
+                    reason=refused[0].reason,
+                    touched_by=(*touched_by, self.capture.boundary),
+                )
+                self.problems.append(f"{node}: {refused[0].type_name} could not be kept ({refused[0].reason})")
+        return found
+
+    def _new_bytes(self, dumped: DumpedUnit) -> int:
+        """Return how much a unit may write: chunks that did not change are not written again."""
+        total = len(dumped.stream) + sum(len(held.view) for held in dumped.others)
+        for held in dumped.memories:
+            old = self.live.memory.get(held.place) if held.place is not None else None
+            if old is None or old[0].digest != held.digest:
+                total += len(held.view)
+        return total
+
+    def _state(self, node: str, uid: str | None, hole: Hole | None) -> None:
+        known = self.live.known[node]
+        kind = handles.kind_of(known.value)
+        self.capture.states[node] = NameState(
+            unit=uid,
+            digest=known.digest,
+            type_name=type_name(known.value),
+            size_bytes=known.size_bytes,
+            globals=known.globals,
+            handle=kind.kind if kind is not None else "",
+            hole=hole,
+            summary=summary(known.value),
+        )
+
+    def _poll(self) -> None:
+        """Called by a dump now and then."""
+        if self.stop():
+            raise Stopped
+
+
+def summary(value: Any) -> str:
+    """Return a few words about *value* without running code of its class."""
+    kind = type(value)
+    if kind in (bool, int, float, complex, type(None)):
+        return repr(value)[:60]
+    if kind is str:
+        return repr(value[:60])
+    if kind in (list, dict, tuple, set, frozenset, bytes, bytearray):
+        return f"{len(value)} items" if kind not in (bytes, bytearray) else f"{len(value)} bytes"
+    if kind.__module__.partition(".")[0] in ("numpy", "pandas"):
+        shape = getattr(value, "shape", None)
+        dtype = getattr(value, "dtype", "")
+        return f"{shape} {dtype}".strip() if shape is not None else ""
+    return ""
