@@ -11,7 +11,7 @@ from nbreplay.config import Settings
 from nbreplay.digest import Digest
 from nbreplay.namespace.ambient import Ambient
 from nbreplay.namespace.covariable import Partition
-from nbreplay.namespace.known import Known
+from nbreplay.namespace.known import RELEASED, Known
 from nbreplay.namespace.manifest import Manifest, is_definition
 from nbreplay.namespace.probes import probes
 from nbreplay.namespace.quick import Quick
@@ -125,6 +125,14 @@ class Live:
         self.translated.pop(node, None)
         self.quick.drop(node)
         self.partition.drop(node)
+
+    def release(self, names: Iterable[str]) -> None:
+        """Let go of the values of *names*: a cell may want to free them, and they are looked at again after it."""
+        for name in names:
+            known = self.known.get(name)
+            if known is not None:
+                known.value = RELEASED
+                known.held = None
 
     def start_over(self, reason: str) -> None:
         """Forget all boundaries: the next capture is a full one. What is not loaded gets a stand-in that says why."""

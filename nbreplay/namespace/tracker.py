@@ -3,46 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from nbreplay.config import Settings
 from nbreplay.digest import Digest
+from nbreplay.namespace import restore, variables
 from nbreplay.namespace.ambient import RNG, Ambient
 from nbreplay.namespace.capture import Capture
 from nbreplay.namespace.checkpoint import Capturing
+from nbreplay.namespace.libraries import names_of_libraries
 from nbreplay.namespace.live import Live
+from nbreplay.namespace.loader import Loader
 from nbreplay.namespace.manifest import Manifest
 from nbreplay.namespace.patches import module_probe, modules_at_risk
 from nbreplay.namespace.probes import probes
-from nbreplay.namespace.restore import Restorer
 from nbreplay.namespace.touched import CellNames, Touched
+from nbreplay.namespace.variables import VariableRow
 from nbreplay.namespace.writing import write
 from nbreplay.records import BlobRef, Group, NameState, Reads, Writes
-from nbreplay.serialize.standin import StandIn
 from nbreplay.store import Store
-
-_NO_HIDDEN_STATE = frozenset(
-    {"builtins", "numpy", "pandas", "pyarrow", "dask", "distributed", "collections", "datetime", "decimal", "fractions"}
-    | {"functools", "itertools", "math", "nbreplay", "operator", "pathlib", "re", "types", "typing", "copyreg"}
-)
-"""Libraries that keep no list of the objects they made, or whose handles have their own ways."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VariableRow:
-    """One line about a name: *state* is ``loaded``, ``unloaded`` or ``hole``, *boundary* where its value was
-    written."""
-
-    name: str
-    type_name: str
-    summary: str
-    size_bytes: int
-    state: str
-    boundary: str
-    reason: str = ""
 
 
 class Tracker:
@@ -79,7 +59,7 @@ class Tracker:
         self._store = store
         self._root = Path.cwd()
         self._live = Live.of(user_ns, settings or Settings(), shell, self._root)
-        self._restorer = Restorer(self._live, store.get if store is not None else None)
+        self._loader = Loader(self._live, store.get if store is not None else None)
         self._cell = CellNames()
 
     # ------------------------------------------------------------ what is known
@@ -137,22 +117,7 @@ class Tracker:
 
     def describe(self) -> list[VariableRow]:
         """Return a row for every name."""
-        live = self._live
-        rows = []
-        for name, state in sorted(live.states.items()):
-            kind = "unloaded" if name in live.unloaded else "loaded"
-            rows.append(
-                VariableRow(
-                    name=name,
-                    type_name=state.type_name,
-                    summary=state.summary,
-                    size_bytes=state.size_bytes,
-                    state="hole" if state.hole is not None else kind,
-                    boundary=(state.unit or "").rpartition("/")[0],
-                    reason=state.hole.reason if state.hole is not None else "",
-                )
-            )
-        return rows
+        return variables.describe(self._live)
 
     # ------------------------------------------------------------ before a cell
 
@@ -162,7 +127,7 @@ class Tracker:
         self._cell = cell
         if cell.dynamic:
             return Touched(names=frozenset(live.states), everything=cell.dynamic)
-        names = live.reach(live.results.mean(cell.all) | self._of_libraries(cell), members=True)
+        names = live.reach(live.results.mean(cell.all) | names_of_libraries(live, cell), members=True)
         return Touched(names=frozenset(names))
 
     def reads(self, touched: Touched, cell: CellNames) -> Reads:
@@ -171,7 +136,7 @@ class Tracker:
         Names that the cell only binds are not read; nor is anything else that it cannot reach through what it loads.
         """
         live = self._live
-        loads = live.results.mean(cell.loads) | self._of_libraries(cell)
+        loads = live.results.mean(cell.loads) | names_of_libraries(live, cell)
         names = live.reach(loads, members=False)
         if touched.everything:
             names |= live.states.keys()
@@ -193,9 +158,9 @@ class Tracker:
         """Load what the cell can reach; return what could not be brought to life, in words for the user."""
         live = self._live
         names = set(live.states) if touched.everything else set(touched.names)
-        problems = self._restorer.bring(names)
+        problems = self._loader.bring(names)
         live.results.align()
-        self._restorer.release(name for name in names if not live.quick.has(name))
+        live.release(name for name in names if not live.quick.has(name))
         return problems
 
     def leave_ambient(self) -> None:
@@ -204,7 +169,7 @@ class Tracker:
 
     def load_all(self) -> list[str]:
         """Load everything that is not loaded yet."""
-        return self._restorer.bring(self._live.states)
+        return self._loader.bring(self._live.states)
 
     # ------------------------------------------------------------ after a cell
 
@@ -285,37 +250,8 @@ class Tracker:
         rename : mapping of str to str
             Results get another number here: ``{"Out[3]": "Out[7]"}``.
         """
-        self._restorer.apply(writes, dict(rename or {}))
+        restore.apply(self._live, writes, dict(rename or {}))
 
     def restore(self, manifest: Manifest) -> list[str]:
         """Go to a boundary, lazily; what is loaded and the same there stays. Return the names that were removed."""
-        return self._restorer.restore(manifest)
-
-    # ------------------------------------------------------------ helpers
-
-    def _of_libraries(self, cell: CellNames) -> set[str]:
-        """Return the names whose values a library that *cell* uses could change unnamed (pyplot's figures)."""
-        live = self._live
-        used = {module.partition(".")[0] for module in cell.imports}
-        for name in cell.loads:
-            value = live.user_ns.get(name)
-            if isinstance(value, ModuleType):
-                used.add(value.__name__.partition(".")[0])
-            elif value is None and name in live.unloaded:
-                unit = live.units.get(live.states[name].unit or "")
-                used.update(module.partition(".")[0] for module, _ in (unit.modules if unit is not None else ()))
-            elif callable(value) and not isinstance(value, StandIn):
-                module = getattr(value, "__module__", None)
-                if isinstance(module, str) and module != "__main__":
-                    used.add(module.partition(".")[0])
-        used -= _NO_HIDDEN_STATE
-        if not used:
-            return set()
-        found = set()
-        for name, state in live.states.items():
-            unit = live.units.get(state.unit or "")
-            if unit is None or state.type_name == "module":
-                continue
-            if any(module.partition(".")[0] in used for module, _ in unit.modules):
-                found.add(name)
-        return found
+        return restore.restore(self._live, manifest)

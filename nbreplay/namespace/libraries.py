@@ -1,0 +1,58 @@
+"""Which names a cell could change without naming them: through libraries that know what they made.
+
+``pyplot`` draws on the current figure, whatever it is called. Most libraries keep no such list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import ModuleType
+
+from nbreplay.namespace.live import Live
+from nbreplay.namespace.touched import CellNames
+from nbreplay.serialize.standin import StandIn
+
+_NO_HIDDEN_STATE = frozenset(
+    {"builtins", "numpy", "pandas", "pyarrow", "dask", "distributed", "collections", "datetime", "decimal", "fractions"}
+    | {"functools", "itertools", "math", "nbreplay", "operator", "pathlib", "re", "types", "typing", "copyreg"}
+)
+"""Libraries that keep no list of the objects they made, or whose handles have their own ways."""
+
+
+def names_of_libraries(live: Live, cell: CellNames) -> set[str]:
+    """Return the names that hold something of a library which *cell* uses."""
+    used = (_tops(cell.imports) | _used(live, cell.loads)) - _NO_HIDDEN_STATE
+    if not used:
+        return set()
+    return {
+        name
+        for name, state in live.states.items()
+        if state.type_name != "module" and not used.isdisjoint(_of_unit(live, name))
+    }
+
+
+def _used(live: Live, names: Iterable[str]) -> set[str]:
+    """Return the libraries that *names* are, or come from."""
+    used: set[str] = set()
+    for name in names:
+        value = live.user_ns.get(name)
+        if isinstance(value, ModuleType):
+            used |= _tops([value.__name__])
+        elif value is None and name in live.unloaded:
+            used |= _of_unit(live, name)
+        elif callable(value) and not isinstance(value, StandIn):
+            module = getattr(value, "__module__", None)
+            if isinstance(module, str) and module != "__main__":
+                used |= _tops([module])
+    return used
+
+
+def _of_unit(live: Live, name: str) -> set[str]:
+    """Return the libraries whose objects are in the unit that holds *name*."""
+    state = live.state(name)
+    unit = live.units.get(state.unit or "") if state is not None else None
+    return _tops(module for module, _ in unit.modules) if unit is not None else set()
+
+
+def _tops(modules: Iterable[str]) -> set[str]:
+    return {module.partition(".")[0] for module in modules}
