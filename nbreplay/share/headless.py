@@ -123,7 +123,9 @@ class _Run:
         self.client = NotebookClient(
             self.outcome.notebook,
             km=self.manager,
-            timeout=request.timeout_s,
+            timeout_func=(lambda cell: request.timeout_s)
+            if request.timeout_s
+            else None,  # `timeout` takes no fractions
             startup_timeout=STARTUP_S,
             allow_errors=request.allow_errors,
             record_timing=False,
