@@ -3,7 +3,7 @@
 ::
 
     store.py        what one process sees of a folder: put, get, append, find
-    blobs.py        large buffers, a file each; all that a worker needs
+    blobs.py        large buffers, a file each; all that a worker needs        small_blobs.py  in journals
     journal.py      append-only files        record.py  what is in them        scan.py  reading on over damage
     reader.py       all journals, for reading        appender.py  the one that this process writes
     catalogue.py    what all journals together hold        prune.py  giving room back

@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from nbreplay.errors import StoreForeign, StoreNewer
+from nbreplay.errors import StoreForeign, StoreNewer, StoreUnwritable
 from nbreplay.store.disk import TEMPORARY, Disk, temporary_name
 from nbreplay.store.failpoints import reach
 
@@ -63,11 +63,25 @@ def looks_like_one(path: Path) -> bool:
     return set(FOLDERS) <= names and names <= known
 
 
-def make_store(path: Path, disk: Disk, made_by: str) -> str:
+def make_store(path: Path, disk: Disk) -> str:
     """Make a store of *path*, or give one that lost its description a new one; return its identity.
 
     Two processes may do it at once: the first description stands.
+
+    Raises
+    ------
+    StoreUnwritable
+        It cannot be made.
     """
+    from nbreplay import __version__
+
+    try:
+        return _made(path, disk, f"nbreplay {__version__}")
+    except OSError as e:
+        raise StoreUnwritable(f"no store can be made in {path}: {e}") from e
+
+
+def _made(path: Path, disk: Disk, made_by: str) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     disk.make_folder(path)
     reach("store.folder")

@@ -23,6 +23,16 @@ from nbreplay.store.mac import MAC_BYTES, UserKey
 logger = logging.getLogger(__name__)
 
 
+def index_folder(store_dir: Path, identity: str, network: bool) -> Path:
+    """Return where the index of a store belongs: beside it, but in the user's cache if it is on a network."""
+    if not network:
+        return store_dir / "index"
+    import platformdirs
+
+    name = xxhash.xxh3_64_hexdigest(f"{identity}:{store_dir}".encode())
+    return platformdirs.user_cache_path("nbreplay") / "index" / name
+
+
 class Mark:
     """The lock on an index folder, and the mark of a clean close."""
 

@@ -39,6 +39,28 @@ class Pruned:
     journals_kept: str = ""
 
 
+def prune_store(
+    path: Path, catalogue: Catalogue, keep: Collection[str], disk: Disk, grace_s: float, *, identity: str, network: bool
+) -> Pruned:
+    """Prune files, then journals; the caller has no journal open, and reads them anew afterwards.
+
+    Raises
+    ------
+    OSError
+        It could not be done, or not all of it; nothing that is needed is gone.
+    """
+    files = prune_files(path, keep, disk, grace_s)
+    if network:
+        journals = Pruned(journals_kept="on a network file system nobody can tell who writes to them")
+    else:
+        journals = prune_journals(path, identity, catalogue, keep, disk)
+    return Pruned(
+        files=files.files + journals.files,
+        size_bytes=files.size_bytes + journals.size_bytes,
+        journals_kept=journals.journals_kept,
+    )
+
+
 def prune_files(path: Path, keep: Collection[str], disk: Disk, grace_s: float) -> Pruned:
     """Remove blobs whose digests are not in *keep*, unfinished writes, and what is in quarantine."""
     files = size_bytes = 0

@@ -10,24 +10,24 @@ from pathlib import Path
 from typing import cast
 
 import msgspec
-import xxhash
 
 from nbreplay.config import Settings
 from nbreplay.digest import Buffer, Digest, digest_bytes, flat, strong_digest
 from nbreplay.errors import BlobDamaged, BlobMissing, StoreForeign, StoreUnwritable
 from nbreplay.records import BlobRef
-from nbreplay.store import frame
 from nbreplay.store.appender import Appender
-from nbreplay.store.blobs import BlobFolder, checked, digest_is_plain
-from nbreplay.store.catalogue import BLOB_KIND, Catalogue, Stored
+from nbreplay.store.blobs import BlobFolder, digest_is_plain
+from nbreplay.store.catalogue import Catalogue, Stored
 from nbreplay.store.disk import Disk
 from nbreplay.store.identity import make_store, read_identity
 from nbreplay.store.index import Index
 from nbreplay.store.mac import user_key
-from nbreplay.store.prune import GRACE_S, Pruned, prune_files, prune_journals
+from nbreplay.store.mark import index_folder
+from nbreplay.store.prune import GRACE_S, Pruned, prune_store
 from nbreplay.store.reader import Journals
-from nbreplay.store.record import BLOB, FORGET, RECORD, Place
+from nbreplay.store.record import FORGET, RECORD, Place
 from nbreplay.store.registry import Registry
+from nbreplay.store.small_blobs import SmallBlobs
 from nbreplay.store.verify import Problem, verify_store
 
 logger = logging.getLogger(__name__)
@@ -63,9 +63,12 @@ class Store:
         self._pid = os.getpid()
         self._folder = BlobFolder(path, disk=disk, ratio=settings.compress_ratio, writable=writable)
         self._damaged_files = 0
-        index = Index.open(self._index_dir(identity), key, self._make_durable)
+        index = Index.open(
+            index_folder(path, identity, self._folder.network) if writable else None, key, self._make_durable
+        )
         self._catalogue = Catalogue(Journals(path / "journals"), index, key)
         self._appender = Appender(path, identity, self._catalogue, key, disk, self._remake)
+        self._small = SmallBlobs(path, self._catalogue, self._appender, settings.compress_ratio)
         self._catalogue.refresh()
 
     # ------------------------------------------------------------ opening and closing
@@ -117,7 +120,7 @@ class Store:
         if identity is None:
             if read_only or not create:
                 raise StoreForeign(f"there is no store in {path}")
-            identity = _make(path, disk)
+            identity = make_store(path, disk)
         writable = not read_only and os.access(path / "journals", os.W_OK | os.X_OK)
         store = cls(path, identity, writable=writable, settings=settings, disk=disk)
         if not writable and not read_only:
@@ -183,11 +186,7 @@ class Store:
             return self._folder.put(view, digest=digest, strong=strong)
         digest = digest or digest_bytes(view)
         ref = BlobRef(digest=digest, size_bytes=len(view), strong=strong_digest(view) if strong else b"")
-        name = bytes.fromhex(digest)
-        with self._appender.lock:  # two threads with equal content: the second finds the first one's
-            if not self._has_journalled(name):
-                body = frame.pack(view, digest, self._settings.compress_ratio)
-                self._appender.append(BLOB, BLOB_KIND, [(body, (name,))])
+        self._small.put(view, digest)
         return ref
 
     def get(self, ref: BlobRef | Digest) -> memoryview:
@@ -206,25 +205,21 @@ class Store:
         if wanted.size_bytes > self._settings.small_blob_bytes:  # a file, unless another setting wrote it
             with contextlib.suppress(BlobMissing):
                 return self._get_file(ref)
-        content = self._get_journalled(wanted)
+        content = self._small.get(wanted)
         if content is not None:
             return content
         try:
             return self._get_file(ref)
         except BlobMissing:
             self.refresh()  # another process may have kept it since
-            content = self._get_journalled(wanted)
+            content = self._small.get(wanted)
             if content is None:
                 raise
             return content
 
     def has(self, digest: Digest) -> bool:
         """Return whether a blob is kept under *digest*; its content is looked at when it is read."""
-        return digest_is_plain(digest) and (self._has_journalled(bytes.fromhex(digest)) or self._folder.has(digest))
-
-    def _has_journalled(self, name: bytes) -> bool:
-        catalogue = self._catalogue
-        return catalogue.has(BLOB_KIND, name) and any(record for _, record in catalogue.blob_records(name))
+        return digest_is_plain(digest) and (self._small.has(digest) or self._folder.has(digest))
 
     def _get_file(self, ref: BlobRef | Digest) -> memoryview:
         try:
@@ -232,27 +227,6 @@ class Store:
         except BlobDamaged:
             self._damaged_files += 1
             raise
-
-    def _get_journalled(self, wanted: BlobRef) -> memoryview | None:
-        """Return the blob if some journal has it whole; BlobDamaged if only damaged ones are there."""
-        reason = ""
-        for place, record in self._catalogue.blob_records(bytes.fromhex(wanted.digest)):
-            try:
-                if record is None:
-                    raise ValueError("its record cannot be read")
-                content = checked(record.body, wanted.digest)
-            except ValueError as e:
-                reason = str(e)
-                self._catalogue.drop(place)
-                continue
-            if wanted.size_bytes not in (-1, len(content)) or wanted.strong not in (b"", strong_digest(content)):
-                reason = "other content has its digest"
-                continue
-            return memoryview(bytearray(content)) if content.readonly else content
-        if not reason:
-            return None
-        logger.warning("blob %s is damaged and will be made again; see `nbreplay verify`", wanted.digest[:12])
-        raise BlobDamaged(wanted.digest, str(self.path), reason)
 
     # ------------------------------------------------------------ records
 
@@ -364,20 +338,19 @@ class Store:
         with self._appender.lock:
             self._appender.close()
             try:
-                files = prune_files(self.path, keep, self._disk, grace_s)
-                if self._folder.network:
-                    journals = Pruned(journals_kept="on a network file system nobody can tell who writes to them")
-                else:
-                    journals = prune_journals(self.path, self.identity, self._catalogue, keep, self._disk)
+                return prune_store(
+                    self.path,
+                    self._catalogue,
+                    keep,
+                    self._disk,
+                    grace_s,
+                    identity=self.identity,
+                    network=self._folder.network,
+                )
             except OSError as e:
                 raise StoreUnwritable(f"{self.path} cannot be pruned: {e}") from e
             finally:
                 self._catalogue.rebuild()
-        return Pruned(
-            files=files.files + journals.files,
-            size_bytes=files.size_bytes + journals.size_bytes,
-            journals_kept=journals.journals_kept,
-        )
 
     # ------------------------------------------------------------ parts
 
@@ -395,26 +368,6 @@ class Store:
         if os.getpid() != self._pid:
             raise StoreUnwritable(f"{self.path} belongs to the process that this one was forked from")
 
-    def _index_dir(self, identity: str) -> Path | None:
-        """Return where the index belongs: None for one that goes with the process."""
-        if not self.writable:
-            return None
-        if not self._folder.network:
-            return self.path / "index"
-        import platformdirs
-
-        name = xxhash.xxh3_64_hexdigest(f"{identity}:{self.path}".encode())
-        return platformdirs.user_cache_path("nbreplay") / "index" / name
-
     def _remake(self) -> str:
         self.restarts += 1
-        return read_identity(self.path) or _make(self.path, self._disk)
-
-
-def _make(path: Path, disk: Disk) -> str:
-    from nbreplay import __version__
-
-    try:
-        return make_store(path, disk, f"nbreplay {__version__}")
-    except OSError as e:
-        raise StoreUnwritable(f"no store can be made in {path}: {e}") from e
+        return read_identity(self.path) or make_store(self.path, self._disk)
