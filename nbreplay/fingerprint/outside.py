@@ -116,9 +116,9 @@ class Names:
     def local(self, steps: list[Step], index: int) -> None:
         """Note what an instruction on a local name reads, if that stands for something from outside."""
         _, op, slot, _ = steps[index]
-        if slot in self.aliases and op == LOAD_FAST:
+        if op == LOAD_FAST and slot in self.aliases:
             self._read(steps, index, self.aliases[slot])
-        elif op in DEREF_WRITES and slot >= self.first_free:
+        elif slot >= self.first_free and op in DEREF_WRITES:
             self.outside.cell_writes.add(self.code.co_freevars[slot - self.first_free])
 
     def _imported(self, steps: list[Step], index: int, name: str) -> bytes:

@@ -95,7 +95,7 @@ class Encoder:
         steps, place = decode(code)
         flow = Flow(steps, place, _without_bookkeeping(steps))
         under = handlers_of(code, place, len(steps)) if code.co_exceptiontable else {}
-        stream = array("I")
+        names, stream = self.names, array("I")
         numbers: dict[int, int] = {}
         handlers: dict[tuple[int, int], int] = {}
         pending, opened = [flow.next(0)], 0
@@ -116,12 +116,12 @@ class Encoder:
                     numbers[index] = len(numbers)
                 kind, op, arg, low = steps[index]
                 if kind == LOCAL:
-                    self.names.local(steps, index)
+                    names.local(steps, index)
                     value = self.slot(arg)
                 elif kind == CONST:
                     value = self.entry(self.constant(arg))
                 elif kind == NAME:
-                    value = self.entry(self.names.name(steps, index))
+                    value = self.entry(names.name(steps, index))
                 elif kind == BRANCH:
                     value = low = 0
                     self.outside.straight = False
