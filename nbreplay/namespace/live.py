@@ -75,7 +75,7 @@ class Live:
         """Return every loaded node: names of the user's, results, definitions."""
         own = self.own
         found = {}
-        for name, value in self.user_ns.items():
+        for name, value in list(self.user_ns.items()):  # threads of the user's may bind names meanwhile
             if name in own and own[name] is value:
                 continue
             if not isinstance(name, str) or (name.startswith("_") and self.results.is_ipythons(name, value)):

@@ -54,7 +54,7 @@ def token_of(value: Any) -> Any:
         return _Token(_parts(value)) if plain(value) else None
     if type(value) is type and not importable(value):
         parts: list[Any] = [value.__bases__]
-        for name, each in vars(value).items():
+        for name, each in list(vars(value).items()):
             inner = getattr(each, "__func__", each) if isinstance(each, staticmethod | classmethod) else each
             parts += (name, each)
             if type(inner) is FunctionType:

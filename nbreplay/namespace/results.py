@@ -57,7 +57,7 @@ class Results:
         held = self._user_ns.get("_oh")
         if not isinstance(held, dict):
             return {}
-        return {number: value for number, value in held.items() if isinstance(number, int)}
+        return {number: value for number, value in list(held.items()) if isinstance(number, int)}
 
     def latest(self) -> list[str]:
         """Return the nodes of the results, newest first, loaded or not."""
