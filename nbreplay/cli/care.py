@@ -8,8 +8,9 @@ import click
 
 from nbreplay.cli.options import cell_number, json_flag, notebook_argument, opened, print_json, store_of, store_option
 from nbreplay.errors import BlobDamaged, CellUnknown
-from nbreplay.records import CellRun, from_bytes
+from nbreplay.records import CellRun
 from nbreplay.report.tables import console
+from nbreplay.share.forget import forget as forget_runs
 from nbreplay.store import Store
 
 
@@ -45,26 +46,20 @@ def verify(ctx: click.Context, notebook: Path, store: Path | None, as_json: bool
 @click.argument("cell")
 @store_option
 def forget(notebook: Path, cell: str, store: Path | None) -> None:
-    """Forget every record of cell CELL of NB: it runs the next time. Its tasks stay recorded."""
+    """Forget every run of cell CELL of NB, and the values that only they hold: it runs the next time.
+
+    Its tasks stay recorded, and so does what `why` says of it.
+    """
     number = cell_number(cell)
     with opened(notebook, store) as reader:
         wanted = {run.boundary for run in _runs_of(reader.runs(), number)}
     if not wanted:
         raise CellUnknown(f"no record of cell {number} of {notebook}; see: nbreplay show {notebook}")
-    changed = Store.open(store_of(notebook, store), create=False)
-    try:
-        places = []
-        for stored in changed.scan("cell"):
-            try:
-                run = from_bytes(CellRun, stored.body)
-            except ValueError:
-                continue
-            if run.boundary in wanted:
-                places.append(stored.place)
-        changed.forget(places)
-    finally:
-        changed.close()
-    console().print(f"forgot {len(places)} runs of cell {number}")
+    count, left = forget_runs(store_of(notebook, store), wanted)
+    out = console()
+    out.print(f"forgot {count} runs of cell {number}")
+    if left:
+        out.print(f"their bytes are still in the files: {left}; forget once more when nothing uses the store")
 
 
 def _runs_of(runs: list[CellRun], number: int) -> list[CellRun]:
