@@ -15,7 +15,7 @@ from nbreplay.fingerprint.classes import write_type_of
 from nbreplay.fingerprint.leaves import length, of_int, text
 from nbreplay.fingerprint.mappings import named_parts
 from nbreplay.fingerprint.openers import CHOOSERS, Opener, Parts
-from nbreplay.fingerprint.walker import Walker
+from nbreplay.fingerprint.walker import Memory, Walker
 
 _CACHES = {"numpy:vectorize": ("_ufunc", "__doc__"), "numpy:memmap": ("_mmap",)}
 
@@ -100,11 +100,12 @@ def memory(w: Walker, plain: Any) -> None:
     known = w.memory.get(id(owner))
     if known is None:
         w.hold(owner)
-        known = w.memory[id(owner)] = (object(), here)
-    if w.number(known[0]):
+        known = w.memory[id(owner)] = Memory(here)
+    if w.number(known):
+        known.first = here
         w.out += b"new"
     else:
-        w.out += of_int(here - known[1])
+        w.out += of_int(here - known.first)
 
 
 def span(array: Any) -> tuple[int, int]:

@@ -8,16 +8,20 @@ from typing import Any, NamedTuple
 import xxhash
 
 from nbreplay.fingerprint.leaves import length
-from nbreplay.fingerprint.walker import Walker
+from nbreplay.fingerprint.walker import Memory, Walker
 
 
 class _Aside(NamedTuple):
-    """One member, written aside: its digest, and what was numbered, met as a cell and named meanwhile."""
+    """One member, written aside: its digest, and what was numbered, met as a cell and named meanwhile.
+
+    *firsts* are the addresses at which it looks first, of each :class:`Memory` among what was numbered.
+    """
 
     digest: bytes
     found: list[Any]
     cells: list[Any]
     named: list[Any]
+    firsts: list[int]
 
 
 def write_unordered(w: Walker, members: Iterable[Any]) -> None:
@@ -28,13 +32,17 @@ def write_unordered(w: Walker, members: Iterable[Any]) -> None:
     """
     asides = sorted((_aside(w, member) for member in members), key=lambda aside: aside.digest)
     w.out += length(len(asides))
-    for digest, found, cells, named in asides:
+    for digest, found, cells, named, firsts in asides:
         w.out += digest
         w.cells += cells
         w.named += named
+        first = iter(firsts)
         for each in found:
             seen = w.memo.get(id(each))
+            address = next(first) if type(each) is Memory else 0
             if seen is None:
+                if type(each) is Memory:
+                    each.first = address  # another member, written aside later, may have looked elsewhere first
                 w.memo[id(each)] = len(w.keep)
                 w.keep.append(each)
             else:
@@ -61,4 +69,5 @@ def _aside(w: Walker, obj: Any) -> _Aside:
         w.held.extend(found)
         found_cells, found_named = w.cells[cells:], w.named[named:]
         del w.cells[cells:], w.named[named:]
-    return _Aside(digest, found, found_cells, found_named)
+    firsts = [each.first for each in found if type(each) is Memory]
+    return _Aside(digest, found, found_cells, found_named, firsts)

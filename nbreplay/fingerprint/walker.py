@@ -38,6 +38,15 @@ _CHECK_EVERY = 256
 _PACK_RUN = 4  # shorter runs cost more to pack than to write
 
 
+class Memory:
+    """Stands for a buffer that arrays look at. *first* is where the array looks that was met first, an address."""
+
+    __slots__ = ("first",)
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+
+
 class ShallowClass(NamedTuple):
     """A class that was met only as the type of something."""
 
@@ -91,8 +100,7 @@ class Walker:
         self.deadline = None if budget_s is None else time.monotonic() + budget_s
         self.stop = stop
         self.later: list[type] = []
-        # By id of a buffer's owner: what is numbered for it, first address.
-        self.memory: dict[int, tuple[object, int]] = {}
+        self.memory: dict[int, Memory] = {}  # by id of a buffer's owner
         self.shallow: set[int] = set()  # classes met through instances only
         self.asks: set[str] = set()  # __doc__, __name__ ...: what code asks functions for
         self.named: list[Any] = []  # functions and classes that could be asked

@@ -265,3 +265,25 @@ def test_instances_in_a_set_are_told_apart_by_state():
     other = "class A:\n    def __init__(self, k): self.k = k\nf = {A(1), A(2), A(4)}"
     assert look(run(source)["f"]).digest == look(run(source)["f"]).digest
     assert look(run(source)["f"]).digest != look(run(other)["f"]).digest
+
+
+class Holder:
+    def __init__(self, array, place):
+        self.array, self.place = array, place
+
+    def __hash__(self):
+        return self.place
+
+    def __eq__(self, other):
+        return self is other
+
+
+def test_views_in_a_set_do_not_depend_on_which_is_met_first():
+    def digest(first, second):
+        whole = np.arange(10.0)
+        held = {Holder(whole[:5], first), Holder(whole[5:], second)}
+        for each in held:
+            each.place = 0
+        return look((held, whole[3:4])).digest
+
+    assert digest(0, 1) == digest(1, 0)
