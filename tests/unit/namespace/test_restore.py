@@ -145,7 +145,13 @@ def in_a_new_process(tmp_path_factory):
     sys.modules["__main__"] = main
     (folder / "cases.json").write_text(json.dumps(cases))
     (folder / "child.py").write_text(textwrap.dedent(CHILD))
-    command = [sys.executable, str(folder / "child.py"), str(driver_path), str(folder / "cases.json"), str(folder / "found.json")]
+    command = [
+        sys.executable,
+        str(folder / "child.py"),
+        str(driver_path),
+        str(folder / "cases.json"),
+        str(folder / "found.json"),
+    ]
     subprocess.run(command, check=True, timeout=120)
     return json.loads((folder / "found.json").read_text())
 
