@@ -99,7 +99,8 @@ class NameState:
     """What is known of one name at a boundary.
 
     *unit* is where its value is kept (None: a hole). *digest* is its content's. *globals* are the names that code
-    reachable from the value reads. *handle* is the kind of the handle it is, or holds, if any.
+    reachable from the value reads. *handle* is the kind of the handle it is, or holds, if any. *definitions* are the
+    lineages of the notebook's classes and functions that it reaches.
     """
 
     unit: str | None
@@ -110,6 +111,7 @@ class NameState:
     handle: str = ""
     hole: Hole | None = None
     summary: str = ""
+    definitions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,13 +140,15 @@ class Group:
 class Reads:
     """What a cell run saw of the namespace: digest by name (None: the name was not bound).
 
-    *everything* says why, if the cell could see all names; then a further name is a difference, too.
+    *everything* says why, if the cell could see all names; then a further name is a difference, too. *definitions* are
+    the lineages that each name reached: equal classes are not one class.
     """
 
     names: dict[str, Digest | None] = field(default_factory=dict)
     groups: tuple[Group, ...] = ()
     ambient: dict[str, Digest] = field(default_factory=dict)
     everything: str = ""
+    definitions: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

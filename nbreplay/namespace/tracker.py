@@ -86,6 +86,11 @@ class Tracker:
         return self._live.states
 
     @property
+    def definitions(self) -> Mapping[str, NameState]:
+        """Every class and function of the notebook that some name reaches, by lineage, as of the last boundary."""
+        return self._live.definitions
+
+    @property
     def pending(self) -> str:
         """Why names may have changed outside of a recorded cell, "" if nothing could have."""
         return self._live.all_dirty or ("an earlier checkpoint was not kept" if self._live.dirty else "")
@@ -147,7 +152,18 @@ class Tracker:
             if len(names.intersection(members)) > 1
         )
         ambient = {key: digest for key, digest in live.ambient.digests().items() if not key.startswith(RNG)}
-        return Reads(names=dict(sorted(digests.items())), groups=groups, ambient=ambient, everything=touched.everything)
+        definitions = {
+            name: state.definitions
+            for name in sorted(names)
+            if (state := live.states.get(name)) is not None and state.definitions
+        }
+        return Reads(
+            names=dict(sorted(digests.items())),
+            groups=groups,
+            ambient=ambient,
+            everything=touched.everything,
+            definitions=definitions,
+        )
 
     def follow_modules(self, source: str, touched: Touched) -> None:
         """Follow the attributes of modules that a cell could change; after :meth:`bring`, before the cell runs."""

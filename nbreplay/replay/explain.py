@@ -63,6 +63,8 @@ def in_words(difference: Difference, run: CellRun, lineage: Lineage, present: Pr
             return Reason(f"`{name}` could not be kept: {difference.after}")
         case "sharing":
             return Reason(f"{name} share objects in another way than recorded")
+        case "definition":
+            return Reason(f"`{name}` refers to a class or function that was defined anew")
         case "ambient":
             return Reason(f"the state of {name} differs")
         case "file":

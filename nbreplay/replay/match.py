@@ -9,6 +9,7 @@ from typing import Protocol
 
 from nbreplay.digest import Digest
 from nbreplay.namespace.ambient import INITIAL, RNG
+from nbreplay.namespace.manifest import is_definition
 from nbreplay.records import CellRun, FileState, Group, NameState
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -20,6 +21,10 @@ class Present(Protocol):
     @property
     def states(self) -> Mapping[str, NameState]:
         """Every live user name, loaded or not."""
+
+    @property
+    def definitions(self) -> Mapping[str, NameState]:
+        """Every live class and function of the notebook, by lineage."""
 
     def group_of(self, names: Collection[str]) -> tuple[Group, ...]:
         """Return the covariables of more than one name that hold any of *names*."""
@@ -50,6 +55,7 @@ def first_difference(run: CellRun, present: Present) -> Difference | None:
         _python,
         _names,
         _sharing,
+        _definitions,
         _ambient,
         _files,
         _packages,
@@ -94,6 +100,42 @@ def _sharing(run: CellRun, present: Present) -> Difference | None:
         if len(group.names) == 1 and any(group.names[0] in names for names in now):
             return Difference("sharing", group.names[0], "", "shared now")
     return None
+
+
+def _definitions(run: CellRun, present: Present) -> Difference | None:
+    """Names must be of one class or function where they were when the run was recorded, and apart where they were.
+
+    What the run wrote refers to definitions by lineage: those must be live, and in the place that they had.
+    """
+    now: dict[str, str] = {}
+    for name, before in run.reads.definitions.items():
+        state = present.states.get(name)
+        after = () if state is None else state.definitions
+        if len(before) != len(after) or any(now.setdefault(b, a) != a for b, a in zip(before, after, strict=True)):
+            return Difference("definition", name)
+    if len(set(now.values())) < len(now):
+        return Difference("definition", next(iter(run.reads.definitions)))
+    made = f"{run.restored_from or run.boundary}/"
+    written = {node for node in run.writes.names if is_definition(node)}
+    needed = written.union(
+        *(unit.needs for unit in run.writes.units), *(s.definitions for s in run.writes.names.values())
+    )
+    for lineage in sorted(needed):
+        own = lineage in written and lineage.startswith(made)
+        if not own and (now.get(lineage, lineage) != lineage or lineage not in present.definitions):
+            return Difference("definition", _name_of(lineage, run))
+    if written:
+        # Served, it changes these definitions or makes them anew: nobody else may hold them.
+        for name, state in present.states.items():
+            if name not in run.writes.names and name not in run.writes.deleted and written & {*state.definitions}:
+                return Difference("definition", name)
+    return None
+
+
+def _name_of(lineage: str, run: CellRun) -> str:
+    """Return a name that reached *lineage* when *run* was recorded."""
+    reached = [name for name, lineages in run.reads.definitions.items() if lineage in lineages]
+    return reached[0] if reached else next(iter(run.writes.names), lineage)
 
 
 def _ambient(run: CellRun, present: Present) -> Difference | None:

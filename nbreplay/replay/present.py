@@ -25,6 +25,11 @@ class Now:
         """Every live user name, loaded or not."""
         return self._tracker.states
 
+    @property
+    def definitions(self) -> Mapping[str, NameState]:
+        """Every live class and function of the notebook, by lineage."""
+        return self._tracker.definitions
+
     def group_of(self, names: Collection[str]) -> tuple[Group, ...]:
         """Return the covariables of more than one name that hold any of *names*."""
         return self._tracker.group_of(names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from nbreplay.digest import Digest, Fingerprint
@@ -212,9 +213,7 @@ class Running:
                 ambient.pop(key, None)
                 if after.get(key) != digest:
                     ambient[key] = digest
-        return Reads(
-            names=self.reads.names, groups=tuple(groups.values()), ambient=ambient, everything=self.reads.everything
-        )
+        return replace(self.reads, groups=tuple(groups.values()), ambient=ambient)
 
     def _marks(self, refusals: list[str], seen: list[str], tasks: CellTasks, capture: Capture) -> tuple[str, ...]:
         marks = [*seen, *tasks.marks, *static_marks(self.request.transformed, self.session.tracker.user_ns)]

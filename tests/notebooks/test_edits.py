@@ -99,6 +99,10 @@ def duplicate(at: int) -> Callable[[Sequence[Cell]], Sequence[Cell]]:
     return lambda notebook: [*notebook[: at + 1], Cell("copy", notebook[at].source), *notebook[at + 1 :]]
 
 
+def copy_to(start: int, end: int) -> Callable[[Sequence[Cell]], Sequence[Cell]]:
+    return lambda notebook: [*notebook[:end], Cell("copy", notebook[start].source), *notebook[end:]]
+
+
 def helper_module(folder: Path) -> None:
     (folder / "mylib.py").write_text("LIMIT = 3\n\ndef work(v):\n    return v * LIMIT\n")
 
@@ -137,6 +141,15 @@ CLASSES = cells(
     "print([i.value() for i in items], isinstance(shared, Item), shared is items[0], type(shared) is Item)",
     "shared.n = 50\nprint(items[0].n)",
     "print([i.n for i in items])",
+)
+
+REDEFINED = cells(
+    "class Counter:\n    total = 0\n\ndef double(x):\n    return x * 2",
+    "c = Counter()",
+    "print(type(c) is Counter, isinstance(c, Counter))",
+    "class Sub(Counter):\n    pass\n\ns = Sub()\nprint(isinstance(s, Counter))",
+    "Counter.total += 1\nprint(c.total, s.total)",
+    "print(double(3))",
 )
 
 CLOSURE = cells(
@@ -238,6 +251,15 @@ SCENARIOS = [
         CLASSES,
         edit("f", "print(", "print(isinstance(shared, Base), shared is items[0], "),
         [R, R, R, R, R, X],
+    ),
+    Scenario("class_with_equal_text_again", REDEFINED, copy_to(0, 2), [R, R, X, X, X, X, R]),
+    Scenario("class_with_equal_text_again_at_the_end", REDEFINED, copy_to(0, 5), [R, R, R, R, R, X, R]),
+    Scenario("class_stays_beside_an_edited_function", REDEFINED, edit("a", "x * 2", "x * 3"), [X, X, R, X, X, X]),
+    Scenario(
+        "instance_of_a_class_beside_an_edited_function",
+        REDEFINED,
+        lambda n: edited(edited(n, "a", "x * 2", "x * 3"), "e", "+= 1", "+= 2"),
+        [X, X, R, X, X, X],
     ),
     Scenario("closure_state", CLOSURE, edit("d", "print(step())", "print('third', step())"), [R, R, R, X]),
     Scenario("closure_unchanged", CLOSURE, same, [R, R, R, R]),

@@ -22,6 +22,7 @@ class Present:
     ambient: dict = dataclasses.field(default_factory=dict)
     changed: tuple = ()
     versions: dict = dataclasses.field(default_factory=dict)
+    definitions: dict = dataclasses.field(default_factory=dict)
 
     def group_of(self, names):
         return tuple(g for g in self.groups if set(g.names) & set(names))
