@@ -104,6 +104,7 @@ class Dumping:
             handle=kind.kind if kind is not None else "",
             hole=hole,
             summary=summary(known.value),
+            definitions=known.definitions,
         )
 
     def _poll(self) -> None:
