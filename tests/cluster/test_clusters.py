@@ -187,6 +187,7 @@ def test_workers_with_an_older_local_module_store_nothing(cache, workers, tmp_pa
     helper_of_mine = importlib.import_module("helper_of_mine")
     with Client(workers) as client:
         client.run(lambda: sys.path.insert(0, str(tmp_path)))
+        client.run(lambda: importlib.import_module("helper_of_mine"))  # every worker has the first version
         cache.begin("one")
         assert client.submit(helper_of_mine.double, 4, pure=False).result() == 8
         cache.settle()
