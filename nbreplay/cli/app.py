@@ -52,12 +52,12 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; ours stay errors of one line, others are bugs and show themselves whole."""
+        from nbreplay.report.tables import harmless
+
         try:
             return super().invoke(ctx)
         except NbreplayError as e:
             logger.debug("failed", exc_info=True)
-            from nbreplay.report.tables import harmless
-
             click.echo(f"nbreplay: {harmless(' '.join(str(e).split()))}", err=True)
             ctx.exit(e.exit_code)
         except KeyboardInterrupt:
@@ -67,6 +67,10 @@ class Commands(click.Group):
             # The reader (head, less) has seen enough. Python would complain once more when it flushes at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
+        except OSError as e:  # a disk, a name, a permission: nothing that the user would find in our source
+            logger.debug("failed", exc_info=True)
+            click.echo(f"nbreplay: {harmless(str(e))}; check the path, its permissions and its disk", err=True)
+            ctx.exit(NbreplayError.exit_code)
 
 
 @click.group("nbreplay", cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

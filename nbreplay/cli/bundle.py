@@ -36,7 +36,7 @@ def pack(notebook: Path, output: Path | None, store: Path | None) -> None:
 
 
 @click.command(epilog="Example:  nbreplay unpack for-ana.nbr ana --trust")
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, readable=False))
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), required=False)
 @click.option("--trust", is_flag=True, help="Accept the records as if you had made them: loading them can run code.")
 def unpack(file: Path, folder: Path | None, trust: bool) -> None:
@@ -57,7 +57,7 @@ def unpack(file: Path, folder: Path | None, trust: bool) -> None:
 
 
 @click.command(epilog="Example:  nbreplay check analysis.ipynb")
-@click.argument("target", metavar="NB|FILE", type=click.Path(path_type=Path))
+@click.argument("target", metavar="NB|FILE", type=click.Path(path_type=Path, readable=False))
 @store_option
 @json_flag
 @click.pass_context

@@ -18,7 +18,7 @@ from nbreplay.report.tables import cells_table, console, plain_table, seconds, s
 
 
 @click.command(epilog="Example:  nbreplay show analysis.ipynb")
-@click.argument("notebook", metavar="[NB]", type=click.Path(path_type=Path), required=False)
+@click.argument("notebook", metavar="[NB]", type=click.Path(path_type=Path, readable=False), required=False)
 @click.option("--all", "everything", is_flag=True, help="Every session, not only the last five.")
 @store_option
 @json_flag

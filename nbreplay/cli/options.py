@@ -15,7 +15,7 @@ from nbreplay.replay.reader import StoreReader, open_store
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-notebook_argument: Decorator = click.argument("notebook", metavar="NB", type=click.Path(path_type=Path))
+notebook_argument: Decorator = click.argument("notebook", metavar="NB", type=click.Path(path_type=Path, readable=False))
 
 store_option: Decorator = click.option(
     "--store",

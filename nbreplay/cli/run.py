@@ -90,21 +90,21 @@ def _run(
         outcome = run_notebook(notebook, source, request, progress)
     settle(outcome, folder)
     told = facts(outcome, notebook=notebook, kernel=kernel, store=folder)
-    if output is not None:
-        write_notebook(outcome.notebook, output)
     to_stdout = json_path == Path("-")
-    if to_stdout:
-        print_json(told)
-    elif json_path is not None:
-        write_text(json_path, json.dumps(told, indent=2) + "\n")
     out = console(stderr=to_stdout)
     out.print(cells_table(outcome.cells))
     for line in losses(outcome.cells):
-        out.print(line, style="yellow", markup=False)
+        out.print(line, style="yellow")
     out.print(
         f"{seconds(outcome.wall_s)} (and {seconds(outcome.kernel_s)} to start the kernel); "
         f"{folder} holds {size(told['totals']['store_bytes'])}"
     )
+    if to_stdout:
+        print_json(told)
+    elif json_path is not None:
+        write_text(json_path, json.dumps(told, indent=2) + "\n")
+    if output is not None:
+        write_notebook(outcome.notebook, output)
     if outcome.error is not None:
         raise outcome.error
     if not outcome.ok and not allow_errors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def settle(outcome: Outcome, store: Path) -> None:
                 cell["saved_reason"] = visit.saved_reason
             del pending[cell["index"]]
     for cell in pending.values():
-        cell.update(saved=False, saved_reason="the kernel ended before it was written")
+        cell.update(saved=False, saved_reason=f"it was not written before the kernel ended ({_room(store)})")
 
 
 def facts(outcome: Outcome, *, notebook: Path, kernel: str, store: Path) -> dict[str, Any]:
@@ -49,6 +50,14 @@ def facts(outcome: Outcome, *, notebook: Path, kernel: str, store: Path) -> dict
             "store_bytes": store_bytes(store),
         },
     }
+
+
+def _room(store: Path) -> str:
+    """Return how much can be written where *store* is: a full disk keeps also its own mention from being written."""
+    try:
+        return f"{shutil.disk_usage(store).free // 1000} kB are free on its disk"
+    except OSError as e:
+        return str(e)
 
 
 def store_bytes(store: Path) -> int:

@@ -48,6 +48,8 @@ def pack(notebook: Path, store: Path, output: Path | None = None) -> tuple[Path,
     try:
         return target, _write(notebook, store, target.resolve())
     except OSError as e:
+        if e.filename is not None and store in Path(e.filename).parents:
+            raise PackDamaged(f"{e.filename} cannot be read ({e.strerror}); see: nbreplay verify {notebook}") from e
         raise PackDamaged(f"{target} cannot be written ({e.strerror or e}); name another place with -o") from e
 
 

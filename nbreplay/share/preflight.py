@@ -28,8 +28,11 @@ def look_at(store: Path, notebook: NotebookNode, *, recording: bool) -> None:
     parent = store if store.exists() else _first_that_exists(store.absolute().parent)
     if recording and not os.access(parent, os.W_OK | os.X_OK):
         raise StoreUnwritable(f"{parent} cannot be written, so nothing would be recorded; name another --store")
-    if not store.exists() or not any(store.iterdir()):
-        return
+    try:
+        if not store.exists() or not any(store.iterdir()):
+            return
+    except OSError as e:
+        raise StoreForeign(f"{store} cannot be read ({e.strerror or e}); name another --store") from e
     with open_store(store) as reader:
         if _is_of_another(reader, code_cells(notebook)):
             raise StoreForeign(f"{store} holds the runs of another notebook; name another --store")

@@ -42,7 +42,7 @@ def read_identity(path: Path) -> str | None:
             return None
         raise StoreForeign(f"{path / NAME} is not the description of a store ({e})") from e
     except OSError as e:
-        raise StoreForeign(f"{path / NAME} cannot be read ({e})") from e
+        raise StoreForeign(f"{path / NAME} cannot be read ({e.strerror or e}); check its permissions") from e
     if version > FORMAT:
         raise StoreNewer(str(path), version, FORMAT)
     return identity

@@ -7,7 +7,8 @@ from click.testing import CliRunner
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from nbreplay.cli import group
-from nbreplay.share.notebook import write_notebook
+from nbreplay.records import CellRun, CellVisit, to_bytes
+from nbreplay.share.notebook import write_notebook, write_text
 from nbreplay.store import Store
 
 
@@ -155,3 +156,49 @@ def test_an_unknown_command_and_a_missing_argument_are_usage_errors():
         result = CliRunner().invoke(group, arguments)
         assert result.exit_code == 2
         assert "Usage" in result.stderr
+
+
+def test_a_store_whose_name_no_disk_takes_is_one_line(tmp_path):
+    for name in ("audit", "show", "verify", "pack"):
+        code, line = fails(name, notebook(tmp_path / "nb.ipynb", "1"), "--store", "a" * 300)
+        assert code != 0
+        assert "too long" in line
+
+
+def test_what_a_stranger_wrote_cannot_move_the_cursor(tmp_path):
+    path = notebook(tmp_path / "nb.ipynb", "1")
+    with Store.open(tmp_path / "nb.nbreplay") as store:
+        for state in ("executed", "\x1b[2Jgone\x9b8m"):
+            visit = CellVisit(
+                session="s", number=1, boundary="", state=state, reason="\x1b]0;title\x07 \u202egnorw", kernel="\x1b[1A",
+                detail=("+\x1b[8mhidden", "\t- a tab stays"), wall_time="2026-11-21", position=1,
+            )  # fmt: skip
+            store.append("visit", to_bytes(visit), [b"v"])
+    for command in (["show"], ["why"]):
+        said = CliRunner().invoke(group, [*command, str(path), *(["1"] if command == ["why"] else [])])
+        assert said.exit_code == 0, said.output
+        assert not set(said.output) & {"\x1b", "\x07", "\x9b", "\u202e"}
+        assert "title" in said.output
+
+
+def test_a_link_or_a_device_in_place_of_an_output_stays_one(tmp_path):
+    (tmp_path / "real.ipynb").write_text("old")
+    (tmp_path / "real.ipynb").chmod(0o640)
+    (tmp_path / "link.ipynb").symlink_to("real.ipynb")
+    (tmp_path / "full").symlink_to("/dev/null")
+    for name in ("link.ipynb", "full"):
+        write_text(tmp_path / name, "new")
+        assert (tmp_path / name).is_symlink()
+    assert (tmp_path / "real.ipynb").read_text() == "new"
+    assert (tmp_path / "real.ipynb").stat().st_mode & 0o777 == 0o640
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["full", "link.ipynb", "real.ipynb"]
+
+
+def test_a_package_is_not_written_over_a_device(tmp_path):
+    path = notebook(tmp_path / "nb.ipynb", "1")
+    with Store.open(tmp_path / "nb.nbreplay") as store:
+        run = CellRun(boundary="r:1", parent=None, run="r", number=1, code="0" * 32, source="1", outcome="ok")
+        store.append("cell", to_bytes(run), [b"c"])
+    code, line = fails("pack", path, "-o", "/dev/null")
+    assert code == 30
+    assert "no plain file" in line
