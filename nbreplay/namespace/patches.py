@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
@@ -22,6 +22,9 @@ from nbreplay.namespace.ambient import MODULE, Probe
 from nbreplay.serialize import codecs
 
 _DATA = (list, dict, set, bytearray)
+_NO_DATA = frozenset({"builtins", "typing", "functools", "re", "pathlib", "datetime", "logging", "_frozen_importlib"})
+"""Where types come from whose instances in a module are nobody's state, unless they are lists, dicts ..."""
+
 _LOOK_S = 0.05
 """Seconds for the content of one module's datum; one that takes longer is compared by identity only."""
 
@@ -72,6 +75,10 @@ def _state(name: str) -> ModuleState:
         for key, value in vars(module).items()
         if not (key.startswith("__") and key.endswith("__")) and not isinstance(value, ModuleType)
     }
+    if local:
+        for key, value in list(values.items()):
+            if isinstance(value, type) and value.__module__ == name and value.__qualname__ == key:
+                values.update((f"{key}.{each}", held) for each, held in vars(value).items() if _is_plain_name(each))
     digests = {}
     for key, value in values.items() if local else ():
         if type(value) in _DATA:
@@ -85,6 +92,9 @@ def _state(name: str) -> ModuleState:
 def _difference(now: ModuleState, initial: ModuleState) -> dict[str, Any]:
     changed = now.changed_since(initial)
     kept: dict[str, Any] = {"set": {}, "gone": sorted(changed - now.values.keys()), "lost": []}
+    kept["filled"] = sorted(
+        name for name in changed & now.values.keys() if now.values[name] is initial.values.get(name)
+    )
     for name in sorted(changed & now.values.keys()):
         try:
             codecs.dump(now.values[name])
@@ -102,11 +112,62 @@ def _digest(kept: dict[str, Any]) -> Digest:
 def _put(name: str, kept: dict[str, Any]) -> None:
     module = sys.modules[name]
     for key, value in kept["set"].items():
-        setattr(module, key, value)
+        owner, attribute = _place(module, key)
+        if key not in kept["filled"] or not _fill(vars(owner).get(attribute), value):
+            setattr(owner, attribute, value)
     for key in kept["gone"]:
-        vars(module).pop(key, None)
+        owner, attribute = _place(module, key)
+        if attribute in vars(owner):
+            delattr(owner, attribute)
     if kept["lost"]:
         raise NotKept(f"a cell set {name}.{kept['lost'][0]} to something that cannot be kept; run that cell again")
+
+
+def _fill(held: Any, value: Any) -> bool:
+    """Make *held* hold what *value* does, so that whoever shares it sees that; False if it cannot be done."""
+    if type(held) is not type(value):
+        return False
+    if isinstance(held, list | bytearray):
+        held[:] = value
+    elif isinstance(held, dict | set):
+        held.clear()
+        held.update(value)
+    else:
+        return False
+    return True
+
+
+def _place(module: ModuleType, key: str) -> tuple[Any, str]:
+    """Return what holds *key*, the module or a class of its, and the attribute's name there."""
+    owner, _, attribute = key.rpartition(".")
+    return (vars(module)[owner] if owner else module), attribute
+
+
+def _is_plain_name(name: str) -> bool:
+    return not (name.startswith("__") and name.endswith("__")) and not name.startswith("_abc_")
+
+
+def shared_with(names: Mapping[str, Collection[int]], modules: Iterable[str]) -> str:
+    """Return a name that shares a list, dict, set ... with a local module, and the module; "" if none does.
+
+    Parameters
+    ----------
+    names : mapping of str to collection of int
+        By name, the ids of the objects that it reaches.
+    modules : iterable of str
+        Names of local modules.
+    """
+    for each in modules:
+        module = sys.modules.get(each)
+        held = {id(value) for value in vars(module).values() if _links(value)} if module is not None else set()
+        for name, ids in names.items():
+            if not held.isdisjoint(ids):
+                return f"{name} is also in the module {each}"
+    return ""
+
+
+def _links(value: Any) -> bool:
+    return type(value) in _DATA or (type(value).__module__ not in _NO_DATA and not isinstance(value, type))
 
 
 # ---------------------------------------------------------------- which modules
@@ -129,7 +190,11 @@ def modules_at_risk(source: str, namespace: Mapping[str, Any], names: Iterable[s
         value = namespace.get(name)
         if isinstance(value, ModuleType) and installed(value.__name__) is None and value.__name__ != "__main__":
             found.add(value.__name__)
-        elif isinstance(value, FunctionType) and _stores_attributes(value):
+            continue
+        for module in (getattr(value, "__module__", None), getattr(type(value), "__module__", None)):
+            if isinstance(module, str) and module in sys.modules and module != "__main__" and installed(module) is None:
+                found.add(module)
+        if isinstance(value, FunctionType) and _stores_attributes(value):
             found.update(
                 other.__name__
                 for each in value.__code__.co_names

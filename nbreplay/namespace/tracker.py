@@ -108,6 +108,11 @@ class Tracker:
                 yield known.value
                 yield from (known.held or {}).values()
 
+    def linking(self, names: Collection[str]) -> Mapping[str, Collection[int]]:
+        """Return, by name, the ids of the objects that can link it with others; only of what was looked at."""
+        known = self._live.known
+        return {name: known[name].ids for name in names if name in known}
+
     def ambient_digests(self) -> Mapping[str, Digest]:
         """Return the digest of every piece of ambient state; keys of random generators begin with ``rng:``."""
         return self._live.ambient.digests()

@@ -52,6 +52,11 @@ class LocalModules:
                     state = self._digests.digest(file)
                 self._loaded[name] = (spec, portable(file, self._root), state)
 
+    @property
+    def names(self) -> list[str]:
+        """The local modules that are loaded."""
+        return list(self._loaded)
+
     def used_by(self, values: Iterable[Any]) -> dict[str, FileState]:
         """Return the files of the modules that *values* reach, as they were loaded."""
         if not self._loaded:

@@ -11,9 +11,11 @@ from typing import Any
 from nbreplay.digest import Digest, Fingerprint
 from nbreplay.files import keep, merge
 from nbreplay.namespace import Capture, CellNames, Stopped, Touched
+from nbreplay.namespace.patches import shared_with
 from nbreplay.records import CellRun, FileState, Group, OutputMessage, Reads, TaskCounts, Writes
 from nbreplay.replay.commit import Committed
 from nbreplay.replay.explain import Reason
+from nbreplay.replay.logs import logging_changed, logging_state
 from nbreplay.replay.marks import static_marks
 from nbreplay.replay.match import PYTHON
 from nbreplay.replay.rebuild import rebuild
@@ -61,6 +63,7 @@ class Running:
         self.groups_before: tuple[Group, ...] = tracker.group_of(self.touched.names)
         self.ambient_before = dict(tracker.ambient_digests())
         session.cache.begin(self.boundary)
+        self._logging_before = logging_state()
         self._watching = session.watch.scope(session.root, threads="main+children")
         self._scope = self._watching.__enter__()
         self.ready_s = time.perf_counter() - began
@@ -218,10 +221,21 @@ class Running:
     def _marks(self, refusals: list[str], seen: list[str], tasks: CellTasks, capture: Capture) -> tuple[str, ...]:
         marks = [*seen, *tasks.marks, *static_marks(self.request.transformed, self.session.tracker.user_ns)]
         marks += [f"unseeded {key[4:]}" for key in capture.unseeded]
+        outside = self._shared_outside(capture)
+        if outside:
+            # Served, the name would be an object of its own, and what holds it outside would not see its changes.
+            refusals = [*refusals, outside]
         if capture.carried:
             # Its record also holds what an earlier cell did: served alone, it would bring that along.
             refusals = [*refusals, f"{capture.carried[0]} may have been changed by a cell that was not saved"]
         return tuple(dict.fromkeys([*(NEVER + refusal for refusal in refusals), *marks]))
+
+    def _shared_outside(self, capture: Capture) -> str:
+        """Return what the cell left in places that no record brings back, or shares with them; "" if nothing."""
+        names = self.session.tracker.linking(capture.changed)
+        return shared_with(names, self.session.local_modules.names) or logging_changed(
+            self._logging_before, logging_state(), names
+        )
 
     @staticmethod
     def settled(session: Session, committed: Committed) -> None:

@@ -107,6 +107,10 @@ def helper_module(folder: Path) -> None:
     (folder / "mylib.py").write_text("LIMIT = 3\n\ndef work(v):\n    return v * LIMIT\n")
 
 
+def shared_module(folder: Path) -> None:
+    (folder / "mylib.py").write_text("seen = []\n\ndef note(v):\n    seen.append(v)\n\nclass Box:\n    n = 1\n")
+
+
 def change_module(folder: Path) -> None:
     (folder / "mylib.py").write_text("LIMIT = 4\n\ndef work(v):\n    return v * LIMIT\n")
 
@@ -119,6 +123,21 @@ PATCH = cells(
 )
 
 SETTING = cells("import mylib", "mylib.LIMIT = 5", "print(mylib.work(2))")
+
+SHARED = cells(
+    "import mylib\nfrom mylib import seen, note, Box",
+    "note(1)",
+    "b = Box()\nBox.n = 2",
+    "note(2)\nprint(seen, seen is mylib.seen, b.n)",
+)
+
+LOGGING = cells(
+    "import io, logging\nstream = io.StringIO()\nlogger = logging.getLogger('mine')\nlogger.setLevel('INFO')\n"
+    "logger.addHandler(logging.StreamHandler(stream))\nlogger.propagate = False",
+    "k = 5",
+    "logger.info('one')",
+    "logger.info('two')\nprint(stream.getvalue())",
+)
 
 PLOT = cells(
     "import matplotlib\nmatplotlib.use('agg')\nimport matplotlib.pyplot as plt\nfrom io import BytesIO",
@@ -239,6 +258,11 @@ SCENARIOS = [
     Scenario("patch_used_after_a_restore", PATCH, edit("c", "print(", "print('p',"), [R, R, X, "*"]),
     Scenario("local_module_setting", SETTING, edit("b", "LIMIT = 5", "LIMIT = 6"), [R, X, X], helper_module),
     Scenario("local_setting_after_a_restore", SETTING, edit("c", "work(2)", "work(3)"), [R, R, X], helper_module),
+    Scenario("list_shared_with_a_module", SHARED, edit("d", "note(2)", "note(3)"), [X, X, R, X], shared_module),
+    Scenario(
+        "class_of_a_module_changed", SHARED, edit("d", "note(2)", "note(2); print(1)"), [X, X, R, X], shared_module
+    ),
+    Scenario("logger_set_up_by_a_cell", LOGGING, edit("d", "two", "three"), [X, R, X, X]),
     Scenario("plot_unchanged", PLOT, same, [R, R, R, R]),
     Scenario("plot_edited", PLOT, edit("b", "[1, 3, 2]", "[1, 3, 4, 2][:3]"), [R, X, X, "*"]),
     Scenario("plot_used_after_a_restore", PLOT, edit("d", "print(", "print('t',"), [R, R, R, X]),
