@@ -14,8 +14,9 @@ Layers, each importing only from those below it::
 
 The life of a cell run: the kernel hands the request to the replay engine. Under *Repeat* the engine looks for a
 recorded run of the same code whose inputs hold now, by digest; if there is one it applies its writes lazily, replays
-its outputs and the code does not run. Otherwise the names that the cell can reach are brought to life, the cell runs, Dask
-graphs that it submits pass through the task cache, and afterwards what changed is written and one record is appended.
+its outputs and the code does not run. Otherwise the names that the cell can reach are brought to life, the cell runs,
+Dask graphs that it submits pass through the task cache, and afterwards what changed is written and one record is
+appended.
 """
 
 from __future__ import annotations
