@@ -170,7 +170,7 @@ def test_what_a_stranger_wrote_cannot_move_the_cursor(tmp_path):
     with Store.open(tmp_path / "nb.nbreplay") as store:
         for state in ("executed", "\x1b[2Jgone\x9b8m"):
             visit = CellVisit(
-                session="s", number=1, boundary="", state=state, reason="\x1b]0;title\x07 \u202egnorw", kernel="\x1b[1A",
+                session="s", number=1, boundary="", state=state, reason="\x1b]0;title\x07 \u202egno", kernel="\x1b[1A",
                 detail=("+\x1b[8mhidden", "\t- a tab stays"), wall_time="2026-11-21", position=1,
             )  # fmt: skip
             store.append("visit", to_bytes(visit), [b"v"])
