@@ -61,7 +61,7 @@ def module_probe(name: str) -> Probe:
         key=MODULE + name,
         module=name,
         raw=lambda: _state(name),
-        apply=lambda value, initial: _put(name, value),
+        apply=lambda value, initial: _put(name, value, initial),
         encode=_difference,
         digest=_digest,
     )
@@ -109,8 +109,17 @@ def _digest(kept: dict[str, Any]) -> Digest:
     return walk(kept, mode=Mode.VALUE).digest
 
 
-def _put(name: str, kept: dict[str, Any]) -> None:
+def _put(name: str, kept: dict[str, Any], initial: ModuleState) -> None:
     module = sys.modules[name]
+    lost = list(kept["lost"])
+    now = _state(name)
+    for key in sorted(now.changed_since(initial) - kept["set"].keys() - {*kept["gone"]}):
+        owner, attribute = _place(module, key)
+        if key not in initial.values:
+            delattr(owner, attribute)
+        else:
+            setattr(owner, attribute, initial.values[key])
+            lost += [key] if _state(name).digests.get(key) != initial.digests.get(key) else []
     for key, value in kept["set"].items():
         owner, attribute = _place(module, key)
         if key not in kept["filled"] or not _fill(vars(owner).get(attribute), value):
@@ -119,8 +128,8 @@ def _put(name: str, kept: dict[str, Any]) -> None:
         owner, attribute = _place(module, key)
         if attribute in vars(owner):
             delattr(owner, attribute)
-    if kept["lost"]:
-        raise NotKept(f"a cell set {name}.{kept['lost'][0]} to something that cannot be kept; run that cell again")
+    if lost:
+        raise NotKept(f"a cell set {name}.{lost[0]} to something that cannot be kept; run that cell again")
 
 
 def _fill(held: Any, value: Any) -> bool:
@@ -164,6 +173,19 @@ def shared_with(names: Mapping[str, Collection[int]], modules: Iterable[str]) ->
             if not held.isdisjoint(ids):
                 return f"{name} is also in the module {each}"
     return ""
+
+
+def stored_while_imported(source: str, namespace: Mapping[str, Any], before: Collection[str]) -> str:
+    """Return a local module that a cell both imported and changed, "" if there is none.
+
+    Nobody saw it as its import left it, so what was changed is not known. *before* are the modules loaded before.
+    """
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError):
+        return ""
+    stored = {name for name in _stored_on(tree, namespace) if name not in before and installed(name) is None}
+    return next(iter(sorted(stored)), "")
 
 
 def _links(value: Any) -> bool:
@@ -225,6 +247,8 @@ def _stored_on(tree: ast.AST, namespace: Mapping[str, Any]) -> Iterator[str]:
         value = None if base is None else _value(base, namespace)
         if isinstance(value, ModuleType):
             yield value.__name__
+        elif isinstance(value, type) and value.__module__ in sys.modules and installed(value.__module__) is None:
+            yield value.__module__
 
 
 def _value(node: ast.expr, namespace: Mapping[str, Any]) -> Any:

@@ -109,7 +109,7 @@ class Lineage:
                 number = run.position
             else:
                 identity = run.cell_id or (run.code, run.occurrence)
-                number = seen.setdefault(identity, len(seen) + 1)
+                number = seen.setdefault(identity, max(numbered, default=0) + 1)
             numbered.pop(number, None)
             numbered[number] = run
         return numbered

@@ -11,7 +11,7 @@ from typing import Any
 from nbreplay.digest import Digest, Fingerprint
 from nbreplay.files import keep, merge
 from nbreplay.namespace import Capture, CellNames, Stopped, Touched
-from nbreplay.namespace.patches import shared_with
+from nbreplay.namespace.patches import shared_with, stored_while_imported
 from nbreplay.records import CellRun, FileState, Group, OutputMessage, Reads, TaskCounts, Writes
 from nbreplay.replay.commit import Committed
 from nbreplay.replay.explain import Reason
@@ -63,6 +63,7 @@ class Running:
         self.groups_before: tuple[Group, ...] = tracker.group_of(self.touched.names)
         self.ambient_before = dict(tracker.ambient_digests())
         session.cache.begin(self.boundary)
+        self._modules_before = frozenset(session.local_modules.names)
         self._logging_before = logging_state()
         self._watching = session.watch.scope(session.root, threads="main+children")
         self._scope = self._watching.__enter__()
@@ -233,6 +234,9 @@ class Running:
     def _shared_outside(self, capture: Capture) -> str:
         """Return what the cell left in places that no record brings back, or shares with them; "" if nothing."""
         names = self.session.tracker.linking(capture.changed)
+        set_up = stored_while_imported(self.request.transformed, self.session.tracker.user_ns, self._modules_before)
+        if set_up:
+            return f"it imports the module {set_up} and changes it"
         return shared_with(names, self.session.local_modules.names) or logging_changed(
             self._logging_before, logging_state(), names
         )

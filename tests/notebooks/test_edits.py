@@ -262,6 +262,13 @@ SCENARIOS = [
     Scenario(
         "class_of_a_module_changed", SHARED, edit("d", "note(2)", "note(2); print(1)"), [X, X, R, X], shared_module
     ),
+    Scenario(
+        "module_imported_and_changed_in_one_cell",
+        cells("import mylib\nmylib.LIMIT = 5\nn = 2", "m = n * 2", "print(mylib.work(m))"),
+        edit("c", "print(", "print('w',"),
+        [X, R, X],
+        helper_module,
+    ),
     Scenario("logger_set_up_by_a_cell", LOGGING, edit("d", "two", "three"), [X, R, X, X]),
     Scenario("plot_unchanged", PLOT, same, [R, R, R, R]),
     Scenario("plot_edited", PLOT, edit("b", "[1, 3, 2]", "[1, 3, 4, 2][:3]"), [R, X, X, "*"]),
