@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jupyter_client import AsyncKernelClient
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode, from_dict
@@ -26,6 +28,7 @@ NO_TASKS = {"total": 0, "executed": 0, "hit": 0, "pruned": 0, "refused": 0}
 # Seconds: a kernel that closes a cluster needs a moment, one that hangs must not hold the command for ever.
 STARTUP_S = 120
 SHUTDOWN_S = 20.0
+INTERRUPT_S = 5.0
 
 Told = Callable[[int, dict[str, Any] | None], None]
 """Called before each cell with its number and None, and after it with its cell object; on the caller's thread."""
@@ -145,6 +148,9 @@ class _Run:
                 await self._settle()
                 for name, expression in self.request.probes.items():
                     self.outcome.probes[name] = await self._ask(f"print({expression})", history=True)
+        except asyncio.CancelledError:
+            await self._interrupt()
+            raise
         finally:
             if self.client.kc is not None:
                 self.client.kc.stop_channels()
@@ -233,6 +239,14 @@ class _Run:
         except RunFailed as e:
             reason = str(e).removeprefix("%nbreplay restore: ")
             raise NoRecord(f"--from {number + 1}: {reason}") from e
+
+    async def _interrupt(self) -> None:
+        """Let the kernel end its cell before it is shut down: it would complain that nobody takes the reply."""
+        with contextlib.suppress(Exception):  # it is on its way out
+            await self.manager.interrupt_kernel()
+            client = self.client.kc
+            if isinstance(client, AsyncKernelClient):
+                await client.get_shell_msg(timeout=INTERRUPT_S)
 
     async def _settle(self) -> None:
         """Learn what became of writes that were still going on when their cell's reply came."""
