@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from types import CodeType, FunctionType
 from typing import Any
 
 from nbreplay.fingerprint.packages import installed
@@ -41,6 +42,19 @@ def logging_changed(
     }
     name = next((name for name, ids in names.items() if not held.isdisjoint(ids)), "")
     return f"a logger holds {name}" if name else ""
+
+
+def names_logging(source: str, reached: Iterable[Any]) -> bool:
+    """Whether a cell's text, or notebook code that it reaches, names loggers at all.
+
+    Libraries set up loggers, also of each other, when they are imported: that happens again by itself.
+    """
+    return "log" in source.lower() or any(_code_names(each.__code__) for each in reached if type(each) is FunctionType)
+
+
+def _code_names(code: CodeType) -> bool:
+    inner = (each for each in code.co_consts if isinstance(each, CodeType))
+    return any("log" in name.lower() for name in code.co_names) or any(map(_code_names, inner))
 
 
 def _handlers(logger: logging.Logger) -> tuple[tuple[Any, ...], ...]:

@@ -15,7 +15,7 @@ from nbreplay.namespace.patches import shared_with, stored_while_imported
 from nbreplay.records import CellRun, FileState, Group, OutputMessage, Reads, TaskCounts, Writes
 from nbreplay.replay.commit import Committed
 from nbreplay.replay.explain import Reason
-from nbreplay.replay.logs import logging_changed, logging_state
+from nbreplay.replay.logs import logging_changed, logging_state, names_logging
 from nbreplay.replay.marks import static_marks
 from nbreplay.replay.match import PYTHON
 from nbreplay.replay.rebuild import rebuild
@@ -237,8 +237,10 @@ class Running:
         set_up = stored_while_imported(self.request.transformed, self.session.tracker.user_ns, self._modules_before)
         if set_up:
             return f"it imports the module {set_up} and changes it"
+        reached = (self.session.tracker.user_ns.get(name) for name in self.touched.names)
+        quiet = not names_logging(self.request.transformed, reached)
         return shared_with(names, self.session.local_modules.names) or logging_changed(
-            self._logging_before, logging_state(), names
+            self._logging_before, self._logging_before if quiet else logging_state(), names
         )
 
     @staticmethod

@@ -10,9 +10,10 @@ from nbreplay.digest import Digest, Fingerprint, combine
 from nbreplay.errors import Uncacheable
 from nbreplay.files import unseen
 from nbreplay.tasks.handles_clients import client_recipe, is_open, remake_client
+from nbreplay.tasks.handles_default import default_client, keep
 from nbreplay.tasks.handles_graphs import only_itself
 from nbreplay.tasks.handles_quiet import undisturbed
-from nbreplay.tasks.handles_recipes import Remaking, module_loaded
+from nbreplay.tasks.handles_recipes import Remaking, live, module_loaded
 
 if TYPE_CHECKING:
     from nbreplay.records import TaskRun
@@ -176,9 +177,9 @@ def _value(future: Any, client: Any, *, limit_bytes: int) -> dict[str, Any]:
 
 
 def remake_future(recipe: dict[str, Any]) -> Any:
-    """Return a future on a task that loads the result, on the recorded client, which is made again for it."""
+    """Return a future on a task that loads the result, on the client that stands for the recorded one here."""
     with _lock, Remaking(), unseen(), undisturbed():
-        client = remake_client(recipe["client"])
+        client = _client_for(recipe["client"])
         if not is_open(client):
             return _dead(client, recipe["key"], "cancelled")
         if recipe["status"] in ("error", "cancelled", "lost"):
@@ -201,6 +202,20 @@ def remake_future(recipe: dict[str, Any]) -> Any:
                 future.__dict__[_FROM] = (recipe.get("provenance"), recipe["content"])
             return future
         raise Uncacheable(f"the result of the Dask future {key!r} is not kept; run the cell that makes it")
+
+
+def _client_for(recipe: dict[str, Any]) -> Any:
+    """Return the recorded client if it lives, else the default one, else the recorded one made again.
+
+    A cell that makes the client may have run again since: what was computed with the client of that time is used with
+    the one of now, and must be on its cluster.
+    """
+    client = live(recipe["uid"]) if "uid" in recipe else None
+    if client is not None or not recipe.get("open"):
+        return remake_client(recipe)
+    keep()
+    default = default_client()
+    return default if default is not None and is_open(default) else remake_client(recipe)
 
 
 def _submit(client: Any, key: Any, node: Any) -> Any:
