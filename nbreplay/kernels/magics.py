@@ -29,6 +29,7 @@ USAGE = """\
 %nbreplay why [K]           why cell K (the last one) ran, or did not
 %nbreplay vars              the names, and which of them are loaded
 %nbreplay diff A B          names that differ between the states after two cells
+%nbreplay settle            wait until everything is on disk
 %nbreplay off, on           stop recording and serving, and begin again
 %nbreplay pack              write the package to send, beside the notebook"""
 
@@ -105,6 +106,10 @@ class NBReplayMagics(Magics):
         columns = ("name", f"after cell {before}", f"after cell {after}")
         return views.view(*([] if rows else ["no name differs"]), columns=columns, rows=rows)
 
+    def _settle(self, engine: Engine, arguments: list[str]) -> views.View:
+        engine.commands.settle()
+        return views.view("everything is on disk")
+
     def _on(self, engine: Engine, arguments: list[str]) -> views.View:
         engine.commands.turn(True)
         return views.view("recording is on")
@@ -135,6 +140,7 @@ _COMMANDS: dict[str, Command] = {
     "why": NBReplayMagics._why,
     "vars": NBReplayMagics._vars,
     "diff": NBReplayMagics._diff,
+    "settle": NBReplayMagics._settle,
     "on": NBReplayMagics._on,
     "off": NBReplayMagics._off,
     "pack": NBReplayMagics._pack,

@@ -67,6 +67,11 @@ class Commands:
             cells=tuple(self._engine.visits),
         )
 
+    def settle(self) -> None:
+        """Wait until everything that cells and their tasks left is on disk."""
+        self._engine.settle()
+        self._engine.session.cache.settle()
+
     def restore(self, number: int, *, match_notebook: bool = False) -> Restored:
         """Bring back the state after cell *number*; 0 is the empty start.
 

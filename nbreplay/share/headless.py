@@ -18,16 +18,16 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode, from_dict
 
 from nbreplay.errors import CellUnknown, NoRecord, RunFailed
-from nbreplay.share.launch import kernel_environment, kernel_manager
+from nbreplay.share.launch import PLAIN, kernel_environment, kernel_manager
 from nbreplay.share.notebook import code_cells, source_of, tags_of
 
 ALWAYS_TAG = "nbreplay-always"
 KEEP_OUT_TAG = "nbreplay-skip"
 SKIP_TAG = "skip-execution"
 NO_TASKS = {"total": 0, "executed": 0, "hit": 0, "pruned": 0, "refused": 0}
-# Seconds: a kernel that closes a cluster needs a moment, one that hangs must not hold the command for ever.
+# Seconds. A kernel whose cluster is alive does not end by itself; by then everything is on disk (see `_settle`).
 STARTUP_S = 120
-SHUTDOWN_S = 20.0
+SHUTDOWN_S = 4.0
 INTERRUPT_S = 5.0
 
 Told = Callable[[int, dict[str, Any] | None], None]
@@ -121,6 +121,7 @@ class _Run:
         self.told = told or (lambda number, cell: None)
         self.outcome = Outcome(notebook=copy.deepcopy(notebook))
         self.reply: dict[str, Any] = {}
+        self._stuck = False
         self.manager = kernel_manager(request.kernel)
         self.manager.shutdown_wait_time = SHUTDOWN_S
         self.client = NotebookClient(
@@ -144,8 +145,8 @@ class _Run:
             if self.request.first > 1:
                 await self._restore(self.request.first - 1)
             await self._cells()
+            await self._settle()
             if self.outcome.error is None:
-                await self._settle()
                 for name, expression in self.request.probes.items():
                     self.outcome.probes[name] = await self._ask(f"print({expression})", history=True)
         except asyncio.CancelledError:
@@ -155,7 +156,7 @@ class _Run:
             if self.client.kc is not None:
                 self.client.kc.stop_channels()
             if self.manager.has_kernel:
-                await self.manager.shutdown_kernel(now=not self.outcome.ok)
+                await self.manager.shutdown_kernel(now=self._stuck)
         return self.outcome
 
     async def _start(self) -> None:
@@ -212,10 +213,12 @@ class _Run:
         except CellExecutionError as e:
             self.outcome.error = RunFailed(f"cell {number} raised {e.ename}: {e.evalue}; -o OUT keeps its output")
         except CellTimeoutError:
+            self._stuck = True
             self.outcome.error = RunFailed(f"cell {number} took longer than {self.request.timeout_s} s (--timeout)")
         except DeadKernelError as e:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise asyncio.CancelledError from e  # Ctrl-C reaches us in this guise
+            self._stuck = True
             self.outcome.error = RunFailed(f"the kernel died in cell {number}; cells before it are kept")
         return self._entry_from_reply(number, cell, time.perf_counter() - began)
 
@@ -249,7 +252,10 @@ class _Run:
                 await client.get_shell_msg(timeout=INTERRUPT_S)
 
     async def _settle(self) -> None:
-        """Learn what became of writes that were still going on when their cell's reply came."""
+        """Wait until what the cells and their tasks left is on disk: a kernel that ends may be killed."""
+        if self.request.kernel != PLAIN and not self._stuck and await self.manager.is_alive():
+            with contextlib.suppress(RunFailed, DeadKernelError):  # what was not written is said by the store
+                await self._ask("%nbreplay settle")
 
     async def _ask(self, source: str, *, history: bool = False) -> str:
         """Return what *source* prints in the kernel; it is no cell of the notebook, and is not recorded.
