@@ -18,6 +18,10 @@ SMALL_BYTES = 4096
 """Memory up to this size stays in the stream: a blob of its own would cost more than it saves."""
 
 
+OWNED_BYTES = 16 << 20
+"""Arrays up to this size own their memory again after a restore; larger ones are maps of it, which cost nothing."""
+
+
 @dataclass(slots=True, eq=False)
 class Memory:
     """One memory that arrays of a dump view: its address and size, and the range of it that they cover."""
@@ -139,29 +143,58 @@ def _extent(root: Any, numpy: Any) -> tuple[int, int]:
 # ---------------------------------------------------------------- named in streams
 
 
-def small_memory(data: bytes) -> Any:
-    return _as_root(bytearray(data))
+class Loaded:
+    """A memory that is being restored. *start* is where in the original memory its bytes begin."""
+
+    __slots__ = ("data", "root", "start")
+
+    def __init__(self, start: int, data: Any) -> None:
+        self.start = start
+        self.data = data
+        self.root: Any = None
+
+    def owner(self, numpy: Any, offset: int, shape: Any, strides: Any, dtype: Any, writeable: bool) -> Any:
+        """Return an array that owns the memory, as it did when it was kept, if the first one met may be that.
+
+        It can be resized, and is the base of the views that follow. That costs a copy, so large ones stay maps.
+        """
+        size = len(self.data)
+        if self.root is not None or offset != self.start or not writeable or size > OWNED_BYTES:
+            return None
+        made = numpy.empty(shape, dtype)
+        if made.nbytes != size or made.strides != tuple(strides):
+            return None
+        if size:
+            made.reshape(-1).view(numpy.uint8)[:] = numpy.frombuffer(self.data, numpy.uint8)
+        self.root = made
+        return made
+
+    def buffer(self, numpy: Any) -> Any:
+        """Return what views are views of."""
+        if self.root is None:
+            self.root = numpy.frombuffer(self.data, numpy.uint8)
+            current().session.memories[id(self.root)] = self.root
+        return self.root
 
 
-def large_memory(number: int) -> Any:
+def small_memory(data: bytes) -> Loaded:
+    return Loaded(0, bytearray(data))
+
+
+def large_memory(number: int) -> Loaded:
     start, data = current().memories[number]
-    return start, _as_root(data)
-
-
-def _as_root(data: Any) -> Any:
-    import numpy
-
-    root = numpy.frombuffer(data, numpy.uint8)
-    current().session.memories[id(root)] = root
-    return root
+    return Loaded(start, data)
 
 
 def view(memory: Any, offset: int, shape: Any, strides: Any, dtype: Any, writeable: bool) -> Any:
     import numpy
 
-    if isinstance(memory, tuple):
-        start, memory = memory
-        offset -= start
+    if isinstance(memory, Loaded):
+        owner = memory.owner(numpy, offset, shape, strides, dtype, writeable)
+        if owner is not None:
+            return owner
+        offset -= memory.start
+        memory = memory.buffer(numpy)
     made = numpy.ndarray(shape, dtype, memory, offset, strides)
     if made.flags.writeable and not writeable:
         made.flags.writeable = False

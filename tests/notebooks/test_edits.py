@@ -194,6 +194,11 @@ ARRAYS = cells(
     "a[2, 2] = -1\nprint(a.sum())",
 )
 
+OWNED = cells(
+    "import numpy as np\na = np.arange(4.0)\nb = np.arange(6).reshape(2, 3)\nv = b[1]",
+    "print(a.flags.owndata, v.base is b or v.base is b.base)\na.resize(6, refcheck=False)\nv[0] = 9\nprint(a, b)",
+)
+
 FRAMES = cells(
     "import pandas as pd\ndf = pd.DataFrame({'k': list('abca'), 'v': [1, 2, 3, 4]})",
     "limit = 2",
@@ -296,6 +301,7 @@ SCENARIOS = [
     Scenario("closure_unchanged", CLOSURE, same, [R, R, R, R]),
     Scenario("generator_is_rebuilt", GENERATOR, edit("d", "print(next(g))", "print('next', next(g))"), [R, "*", R, X]),
     Scenario("views_unchanged", ARRAYS, same, [R] * 5),
+    Scenario("restored_arrays_own_their_memory", OWNED, edit("b", "print(", "print('o',"), [R, X]),
     Scenario("views_after_a_restore", ARRAYS, edit("e", "= -1", "= -2; v[1] = 7"), [R, R, R, R, X]),
     Scenario("frame_query_reads_a_name_in_a_string", FRAMES, edit("b", "limit = 2", "limit = 3"), [R, X, X, R, R]),
     Scenario("frames_unchanged", FRAMES, same, [R] * 5),
