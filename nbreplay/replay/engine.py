@@ -208,7 +208,8 @@ class Engine:
             wall_time=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         )
         self.visits.append(visit)
-        session.committer.visit(visit)
+        if SKIP not in request.tags:
+            session.committer.visit(visit)
 
     def settle(self, stop: Callable[[], bool] = lambda: False) -> None:
         """Wait for the write behind the last reply; the next status of that cell tells how it ended."""
