@@ -185,6 +185,7 @@ def stored_while_imported(source: str, namespace: Mapping[str, Any], before: Col
     except (SyntaxError, ValueError):
         return ""
     stored = {name for name in _stored_on(tree, namespace) if name not in before and installed(name) is None}
+    stored.discard("__main__")  # the notebook's own classes: their attributes are kept with them
     return next(iter(sorted(stored)), "")
 
 
@@ -227,6 +228,7 @@ def modules_at_risk(source: str, namespace: Mapping[str, Any], names: Iterable[s
     except (SyntaxError, ValueError):
         return found
     found.update(_stored_on(tree, namespace))
+    found.discard("__main__")
     return {name for name in found if name in sys.modules and name.partition(".")[0] != "nbreplay"}
 
 
