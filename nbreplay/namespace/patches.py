@@ -8,6 +8,7 @@ by content, since code may change it in place.
 from __future__ import annotations
 
 import ast
+import dis
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 
 from nbreplay.digest import Digest
 from nbreplay.errors import NbreplayError
+from nbreplay.files import paths
 from nbreplay.fingerprint import Mode, WalkStopped, walk
 from nbreplay.fingerprint.packages import installed
 from nbreplay.namespace.ambient import MODULE, Probe
@@ -176,9 +178,10 @@ def shared_with(names: Mapping[str, Collection[int]], modules: Iterable[str]) ->
 
 
 def stored_while_imported(source: str, namespace: Mapping[str, Any], before: Collection[str]) -> str:
-    """Return a local module that a cell both imported and changed, "" if there is none.
+    """Return a local module that a cell both imported and changed, or may have, "" if there is none.
 
-    Nobody saw it as its import left it, so what was changed is not known. *before* are the modules loaded before.
+    Nobody saw it as its import left it, so what was changed is not known. *before* are the modules loaded before. A
+    call into new modules may have changed what they hold, if they hold anything that can change.
     """
     try:
         tree = ast.parse(source)
@@ -186,7 +189,45 @@ def stored_while_imported(source: str, namespace: Mapping[str, Any], before: Col
         return ""
     stored = {name for name in _stored_on(tree, namespace) if name not in before and installed(name) is None}
     stored.discard("__main__")  # the notebook's own classes: their attributes are kept with them
+    new = {name for name in list(sys.modules) if name not in before and _is_local(name)}
+    called = {name for name in _called(tree, namespace) if name in new}
+    if called and any(_has_state(sys.modules[name]) for name in new):
+        stored |= called
     return next(iter(sorted(stored)), "")
+
+
+def _is_local(name: str) -> bool:
+    file = getattr(sys.modules.get(name), "__file__", None)
+    own = name.partition(".")[0] in ("__main__", "nbreplay")
+    return isinstance(file, str) and not own and not file.startswith(paths.installed()) and installed(name) is None
+
+
+def _called(tree: ast.AST, namespace: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the modules whose functions and classes *tree* calls by name."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        value = _value(node.func, namespace)
+        module = getattr(value, "__module__", None)
+        if isinstance(module, str):
+            yield module
+        if isinstance(node.func, ast.Attribute):
+            base = _value(node.func.value, namespace)
+            if isinstance(base, ModuleType):
+                yield base.__name__
+
+
+def _has_state(module: ModuleType) -> bool:
+    """Whether *module* holds something that its own code can change."""
+    for name, value in vars(module).items():
+        if name.startswith("__") or isinstance(value, ModuleType | type):
+            continue
+        if isinstance(value, FunctionType):
+            if any(each.opname in ("STORE_GLOBAL", "DELETE_GLOBAL") for each in dis.get_instructions(value)):
+                return True
+        elif _links(value):
+            return True
+    return False
 
 
 def _links(value: Any) -> bool:
@@ -233,8 +274,6 @@ def modules_at_risk(source: str, namespace: Mapping[str, Any], names: Iterable[s
 
 
 def _stores_attributes(function: FunctionType) -> bool:
-    import dis
-
     return any(each.opname in ("STORE_ATTR", "DELETE_ATTR") for each in dis.get_instructions(function))
 
 

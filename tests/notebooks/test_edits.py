@@ -111,9 +111,17 @@ def shared_module(folder: Path) -> None:
     (folder / "mylib.py").write_text("seen = []\n\ndef note(v):\n    seen.append(v)\n\nclass Box:\n    n = 1\n")
 
 
+def stateful(folder: Path) -> None:
+    (folder / "store.py").write_text(
+        "items = []\ncalls = 0\n\ndef add(v):\n    items.append(v)\n\ndef count():\n    global calls\n    calls += 1\n"
+    )
+
+
 def change_module(folder: Path) -> None:
     (folder / "mylib.py").write_text("LIMIT = 4\n\ndef work(v):\n    return v * LIMIT\n")
 
+
+STATEFUL = cells("import store\nstore.add(9)\nstore.count()", "print(store.items, store.calls)")
 
 PATCH = cells(
     "import math, textwrap\nn = 4",
@@ -258,6 +266,9 @@ SCENARIOS = [
         [X, X, R],
         helper_module,
         change_module,
+    ),
+    Scenario(
+        "call_that_changes_a_module_as_it_is_imported", STATEFUL, edit("b", "print(", "print('m',"), [X, X], stateful
     ),
     Scenario("library_patched", PATCH, edit("b", "9", "8"), [R, X, X, "*"]),
     Scenario("patch_used_after_a_restore", PATCH, edit("c", "print(", "print('p',"), [R, R, X, "*"]),
