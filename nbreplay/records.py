@@ -5,6 +5,8 @@ A record is msgpack, fields by name: a field that is added later has a default, 
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
@@ -80,6 +82,21 @@ class FileState:
     blob: BlobRef | None = None
     aspect: str = "content"
     mode: int = 0
+
+
+def blob_refs(record: object) -> Iterator[BlobRef]:
+    """Yield all blobs that *record* refers to, wherever in it."""
+    if isinstance(record, BlobRef):
+        yield record
+    elif dataclasses.is_dataclass(record):
+        for each in dataclasses.fields(record):
+            yield from blob_refs(getattr(record, each.name))
+    elif isinstance(record, dict):
+        for value in record.values():
+            yield from blob_refs(value)
+    elif isinstance(record, (list, tuple)):
+        for value in record:
+            yield from blob_refs(value)
 
 
 # ---------------------------------------------------------------- namespaces
