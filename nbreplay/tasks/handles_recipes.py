@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
+from nbreplay.credentials import ARGUMENT
 from nbreplay.files.imports import when_imported
 
 ATTRIBUTE = "_nbreplay_made"
 """Where the note is kept on the object; it lives and dies with it."""
 
-_SECRET = re.compile(r"passw|secret|token|credential|auth|security|api_?key|private|(^|_)key($|_)|cert", re.IGNORECASE)
 _NOT_KEPT = frozenset({"loop", "asynchronous_loop"})
 _objects: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
 _remaking = threading.local()
@@ -170,7 +170,7 @@ def _clean_dict(values: dict[Any, Any], left_out: list[str]) -> dict[Any, Any]:
     for name, value in values.items():
         if isinstance(name, str) and name in _NOT_KEPT:
             continue
-        if isinstance(name, str) and _SECRET.search(name) and value not in (None, True, False):
+        if isinstance(name, str) and ARGUMENT.search(name) and value not in (None, True, False):
             left_out.append(name)
             continue
         kept[name] = _clean(value, left_out, str(name))

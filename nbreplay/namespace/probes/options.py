@@ -7,8 +7,8 @@ import os
 import sys
 from typing import Any
 
+from nbreplay.credentials import CREDENTIAL
 from nbreplay.namespace.ambient import Probe
-from nbreplay.namespace.probes.process import CREDENTIAL
 
 
 def probes() -> list[Probe]:

@@ -10,10 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nbreplay.credentials import CREDENTIAL
 from nbreplay.namespace.ambient import Probe
-
-CREDENTIAL = re.compile(r"KEY|TOKEN|SECRET|PASS|CRED|AUTH|COOKIE|PRIVATE|SIGNATURE|DSN", re.IGNORECASE)
-"""Names that look like these are never kept."""
 
 _NOISE = frozenset({"_", "PWD", "OLDPWD", "COLUMNS", "LINES", "SHLVL", "PYTHONHASHSEED"})
 """Variables that shells and terminals set as they go."""
