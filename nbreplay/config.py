@@ -27,6 +27,9 @@ class Settings:
         Task results up to this size are handed to the scheduler as data instead of a load task.
     scheduler_transfer_bytes : int
         Results up to this size travel through the scheduler from workers that do not see the store's folder.
+    store_max_bytes : int or None
+        The store's size from which on results of tasks are evicted, or not kept any more. None: the smaller of 20 GiB
+        and a quarter of what is free on its disk.
     compress_ratio : float
         zstd is used when a probe of 1 MiB shrinks by more than this factor.
     nondeterministic : str
@@ -42,6 +45,7 @@ class Settings:
     small_total_bytes: int = 256 * 1024
     inline_result_bytes: int = 64 * 1024
     scheduler_transfer_bytes: int = 64 * MiB
+    store_max_bytes: int | None = None
     compress_ratio: float = 1.5
     nondeterministic: str = "restore"
     racy_s: float = 2.0

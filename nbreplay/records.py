@@ -293,7 +293,8 @@ class TaskRun:
     if the result was not worth keeping. *components* is the blob of (label, name, digest) rows that `why` reads.
     *lineage* is the digest of what was read from files here and in the ancestors ("": nothing), *effects* says whether
     an ancestor wrote files, *placed* that the result holds the name of the folder it was made in, so that *provenance*
-    and *content* hold there only. *parts* are the rows themselves where they are few.
+    and *content* hold there only. *parts* are the rows themselves where they are few. *chain_s* is *compute_s* and that
+    of the ancestors whose results are not kept: what it would take to have it again.
     """
 
     provenance: Fingerprint
@@ -312,3 +313,4 @@ class TaskRun:
     effects: bool = False
     placed: bool = False
     parts: tuple[tuple[str, str, str, str], ...] = ()
+    chain_s: float = 0.0

@@ -31,6 +31,7 @@ _HOMES = {
     "check": "bundle",
     "verify": "care",
     "forget": "care",
+    "prune": "care",
     "install": "setup",
 }
 

@@ -1,16 +1,19 @@
-"""``nbreplay verify`` and ``forget``: a store looked after."""
+"""``nbreplay verify``, ``forget`` and ``prune``: a store looked after."""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import click
 
+from nbreplay.cli.amounts import Age, Size
 from nbreplay.cli.options import cell_number, json_flag, notebook_argument, opened, print_json, store_of, store_option
 from nbreplay.errors import BlobDamaged, CellUnknown
 from nbreplay.records import CellRun
-from nbreplay.report.tables import console
+from nbreplay.report.tables import console, plain_table, seconds, size
 from nbreplay.share.forget import forget as forget_runs
+from nbreplay.share.notebook import code_cells, read_notebook, source_of
 from nbreplay.store import Store
 
 
@@ -60,6 +63,67 @@ def forget(notebook: Path, cell: str, store: Path | None) -> None:
     out.print(f"forgot {count} runs of cell {number}")
     if left:
         out.print(f"their bytes are still in the files: {left}; forget once more when nothing uses the store")
+
+
+@click.command(epilog="Example:  nbreplay prune analysis.ipynb --max 5GB --dry-run")
+@notebook_argument
+@click.option(
+    "--max",
+    "max_bytes",
+    type=Size(),
+    metavar="SIZE",
+    help="Leave at most so much, as 500MB or 20GiB.  [default: 20 GiB, or a quarter of what is free]",
+)
+@click.option(
+    "--older",
+    "older_s",
+    type=Age(),
+    metavar="AGE",
+    help="Also remove what was not used for so long, as 12h, 30d or 8w.",
+)
+@click.option("--keep-notebook", is_flag=True, help="Of cells, keep only the runs that NB as it is now starts from.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only say what would go.")
+@store_option
+@json_flag
+def prune(
+    notebook: Path,
+    max_bytes: int | None,
+    older_s: float | None,
+    keep_notebook: bool,
+    dry_run: bool,
+    store: Path | None,
+    as_json: bool,
+) -> None:
+    """Remove from NB's store what nothing needs, then what is cheapest to compute again, until it is small enough.
+
+    The newest run of each cell stays. While a kernel or a cluster uses the store, so does all that it may need.
+    """
+    from nbreplay.share.prune import Wish, codes_of
+    from nbreplay.share.prune import prune as prune_store
+
+    opened(notebook, store).close()
+    codes = codes_of(source_of(cell) for cell in code_cells(read_notebook(notebook))) if keep_notebook else None
+    wish = Wish(max_bytes=max_bytes, older_s=older_s, keep_codes=codes)
+    done = prune_store(store_of(notebook, store), wish, dry_run=dry_run)
+    if as_json:
+        rows = [dataclasses.asdict(row) for row in done.rows]
+        facts = {"held_bytes": done.held_bytes, "freed_bytes": done.size_bytes, "bound_bytes": done.bound_bytes}
+        return print_json(facts | {"dry_run": dry_run, "alone": done.alone, "left": done.left, "rows": rows})
+    out = console()
+    if done.rows:
+        shown = [
+            (row.what, row.count, size(row.size_bytes), seconds(row.seconds or None), row.why) for row in done.rows
+        ]
+        headers = ("what", "count", "bytes", "to compute again", "why")
+        out.print(plain_table(headers, shown, right=("count", "bytes", "to compute again")))
+    word = "would go" if dry_run else "gone"
+    out.print(f"{size(done.size_bytes)} of {size(done.held_bytes)} {word}; the bound is {size(done.bound_bytes)}")
+    if not done.alone:
+        out.print("a kernel or a cluster uses this store: what it may need stays")
+    if done.left:
+        out.print(f"bytes in journals stay for now: {done.left}")
+    if done.held_bytes - done.size_bytes > done.bound_bytes:
+        out.print("what is left is needed by the newest run of each cell, or by somebody who uses the store now")
 
 
 def _runs_of(runs: list[CellRun], number: int) -> list[CellRun]:

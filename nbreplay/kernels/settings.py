@@ -43,10 +43,16 @@ class NBReplay(Configurable):
         "restore",
         help="restore: serve nondeterministic cells as recorded when nothing before them changed; run: run them.",
     ).tag(config=True)
+    store_max_bytes = Int(
+        None,
+        allow_none=True,
+        min=0,
+        help="Size from which on task results are evicted, or not kept; None: 20 GiB, or a quarter of what is free.",
+    ).tag(config=True)
     locals().update(_traits())
 
     def settings(self) -> Settings:
         """Return the settings as the layers below take them."""
-        names = (*_SIZES, *_NUMBERS, "nondeterministic")
+        names = (*_SIZES, *_NUMBERS, "nondeterministic", "store_max_bytes")
         values = {name: getattr(self, name) for name in names}
         return Settings().but(store=Path(self.store).expanduser() if self.store else None, **values)

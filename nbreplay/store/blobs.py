@@ -30,8 +30,9 @@ MAPPED_BYTES = 256 * 1024
 """Raw content from this size on is mapped; reading less is cheaper than a map."""
 RETRY_S = 0.05
 """On a network file system a blob that is not there is looked for once more: names arrive late."""
-FRESH_S = 3600.0
-"""A blob that is asked to be kept again is touched if it is older, so that prune's grace time starts anew."""
+FRESH_S = 1800.0
+"""A blob that is asked to be kept again, or promised to somebody, is touched if it is older: prune's grace time, which
+is longer, starts anew."""
 
 
 def digest_is_plain(digest: str) -> bool:
@@ -78,7 +79,18 @@ class BlobFolder:
         """Return whether a blob is kept under *digest*; its content is looked at when it is read."""
         return digest_is_plain(digest) and self.path(digest).is_file()
 
-    def put(self, data: Buffer, *, digest: Digest | None = None, strong: bool = False) -> BlobRef:
+    def promise(self, digest: Digest) -> bool:
+        """Return whether a blob is there, and keep it from being pruned for a while: somebody is going to read it."""
+        try:
+            state = self.path(digest).stat()
+        except OSError:
+            return False
+        if self.writable and abs(time.time() - state.st_mtime) > FRESH_S:
+            with contextlib.suppress(OSError):
+                os.utime(self.path(digest))
+        return True
+
+    def put(self, data: Buffer | Source, *, digest: Digest | None = None, strong: bool = False) -> BlobRef:
         """Keep *data*; keeping it twice costs one look at the file.
 
         Parameters

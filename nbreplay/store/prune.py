@@ -63,16 +63,29 @@ def prune_store(
 
 def prune_files(path: Path, keep: Collection[str], disk: Disk, grace_s: float) -> Pruned:
     """Remove blobs whose digests are not in *keep*, unfinished writes, and what is in quarantine."""
-    files = size_bytes = 0
-    now = time.time()
-    for file in _removable(path, keep):
-        with contextlib.suppress(OSError):
-            state = file.lstat()
-            if now - state.st_mtime >= grace_s:  # a file from the future stays: nothing is decided by a wrong clock
-                disk.remove(file)
-                files += 1
-                size_bytes += state.st_size
-    return Pruned(files=files, size_bytes=size_bytes)
+    freed = [remove_file(file, disk, grace_s) for file in _removable(path, keep)]
+    return Pruned(files=sum(size >= 0 for size in freed), size_bytes=sum(size for size in freed if size > 0))
+
+
+def remove_file(file: Path, disk: Disk, grace_s: float) -> int:
+    """Remove *file* if it is older than *grace_s*; return its bytes, -1 if it stays.
+
+    Who wants it again at this moment touches it, or finds it gone and writes it anew: it leaves its name first.
+    """
+    try:
+        state = file.lstat()
+        if time.time() - state.st_mtime < grace_s:  # one from the future stays: nothing is decided by a wrong clock
+            return -1
+        gone = file if file.name.startswith(TEMPORARY) else file.with_name(temporary_name())
+        if gone != file:
+            disk.rename(file, gone)
+        if gone.lstat().st_mtime != state.st_mtime:
+            disk.rename(gone, file)
+            return -1
+        disk.remove(gone)
+    except OSError:
+        return -1
+    return state.st_size
 
 
 def _removable(path: Path, keep: Collection[str]) -> Iterator[Path]:

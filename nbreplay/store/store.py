@@ -19,11 +19,12 @@ from nbreplay.store.appender import Appender
 from nbreplay.store.blobs import BlobFolder, digest_is_plain
 from nbreplay.store.catalogue import Catalogue, Stored
 from nbreplay.store.disk import Disk
+from nbreplay.store.holders import Holder
 from nbreplay.store.identity import make_store, read_identity
 from nbreplay.store.index import Index
 from nbreplay.store.mac import user_key
 from nbreplay.store.mark import index_folder
-from nbreplay.store.prune import GRACE_S, Pruned, prune_store
+from nbreplay.store.prune import GRACE_S, Pruned, prune_store, remove_file
 from nbreplay.store.reader import Journals
 from nbreplay.store.record import FORGET, RECORD, Place
 from nbreplay.store.registry import Registry
@@ -62,6 +63,7 @@ class Store:
         self._disk = disk
         self._pid = os.getpid()
         self._folder = BlobFolder(path, disk=disk, ratio=settings.compress_ratio, writable=writable)
+        self._holder = Holder(path) if writable else None
         self._damaged_files = 0
         index = Index.open(
             index_folder(path, identity, self._folder.network) if writable else None, key, self._make_durable
@@ -143,11 +145,15 @@ class Store:
             self._catalogue.close()
             self._appender.close()
 
+            if self._holder is not None:
+                self._holder.close()
     def _after_fork(self) -> None:
         """In a forked child: read from memory and files, never write, and do not keep the parent's locks alive."""
         self._catalogue.abandon()
         self._appender.abandon()
 
+        if self._holder is not None:
+            self._holder.close()
     def blobs(self) -> BlobFolder:
         """Return the folder of large blobs, which workers use without the rest."""
         return self._folder
@@ -327,6 +333,10 @@ class Store:
             Digests of all blobs that some record needs.
         grace_s : float
             Files younger than this stay: a process may be about to append the record that needs them.
+    def alone(self) -> contextlib.AbstractContextManager[bool]:
+        """Return a context whose value says that no other process can write to the store while it lasts."""
+        return self._holder.alone() if self._holder is not None else contextlib.nullcontext(False)
+
 
         Raises
         ------
@@ -361,6 +371,12 @@ class Store:
             self._appender.sync()
         except OSError as e:
             logger.warning("%s may not survive a loss of power: %s", self.path, e)
+    def remove_blobs(self, digests: Iterable[str], *, grace_s: float = GRACE_S) -> int:
+        """Remove the files of large blobs that no record needs any more; return the bytes. Younger ones stay."""
+        self._check_writable()
+        paths = (self._folder.path(digest) for digest in digests if digest_is_plain(digest))
+        return sum(max(0, remove_file(path, self._disk, grace_s)) for path in paths)
+
 
     def _check_writable(self) -> None:
         if not self.writable:
@@ -370,4 +386,8 @@ class Store:
 
     def _remake(self) -> str:
         self.restarts += 1
-        return read_identity(self.path) or make_store(self.path, self._disk)
+        identity = read_identity(self.path) or make_store(self.path, self._disk)
+        if self._holder is not None:
+            self._holder.close()
+        self._holder = Holder(self.path)
+        return identity
