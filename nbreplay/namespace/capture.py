@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbreplay.digest import Digest
-from nbreplay.records import Group, NameState, Writes
+from nbreplay.records import Group, NameState, Unit, ValueRef, Writes
 from nbreplay.serialize.dump import DumpedUnit
+from nbreplay.serialize.lease import Lease
 
 
 class Stopped(Exception):  # it is no error
@@ -42,6 +43,8 @@ class Capture:
         The node of the cell's result, ``Out[n]``, if there is a new one.
     problems : tuple of str
         What could not be kept, in words for the user.
+    kept_units, refs
+        Units and ambient state that are in the store already, and that a record which was not kept spoke of.
     """
 
     boundary: str
@@ -58,4 +61,15 @@ class Capture:
     result: str = ""
     problems: tuple[str, ...] = ()
     all_groups: dict[tuple[str, ...], Digest] = field(default_factory=dict)
+    kept_units: tuple[Unit, ...] = ()
+    refs: dict[str, ValueRef] = field(default_factory=dict)
     writes: Writes | None = None
+
+    def leases(self) -> list[Lease]:
+        """Return the memory that is going to be written; it is the user's until then."""
+        return [lease for pending in self.units for lease in pending.dumped.leases()]
+
+    @property
+    def stream_bytes(self) -> int:
+        """Bytes of the streams, which are in memory until they are written."""
+        return sum(len(pending.dumped.stream) for pending in self.units)

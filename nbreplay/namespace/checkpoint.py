@@ -15,6 +15,7 @@ from nbreplay.namespace.definitions import forget_unused, redefine
 from nbreplay.namespace.dumping import Dumping
 from nbreplay.namespace.live import Live
 from nbreplay.namespace.manifest import is_definition, is_name
+from nbreplay.namespace.owed import say
 from nbreplay.namespace.results import is_result, number_of
 from nbreplay.namespace.sharing import Sharing
 from nbreplay.namespace.touched import CellNames, Touched
@@ -100,6 +101,8 @@ class Capturing:
         capture.result = max(results, key=number_of, default="")
         self._modules()
         self._ambient()
+        if live.dirty or live.owed:
+            say(live, capture)
         capture.problems = tuple(self.dumping.problems)
 
     def _modules(self) -> None:

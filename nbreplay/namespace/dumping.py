@@ -13,6 +13,7 @@ from nbreplay.namespace.live import Live
 from nbreplay.namespace.manifest import is_definition
 from nbreplay.namespace.results import is_result
 from nbreplay.records import Hole, NameState
+from nbreplay.serialize.buffers import changed_chunks, is_few
 from nbreplay.serialize.dump import DumpedUnit, dump_unit
 from nbreplay.serialize.standin import type_name
 
@@ -47,8 +48,8 @@ class Dumping:
         kept: str | None = uid if dumped.how != "none" else None
         content = digest or live.known[members[0]].digest
         if kept is not None:
+            self._plan(dumped)
             self.capture.units.append(PendingUnit(uid, members, dumped, content))
-            self.capture.new_bytes += self._new_bytes(dumped)
         for node in members:
             self._state(node, kept, holes.get(node))
 
@@ -83,14 +84,24 @@ class Dumping:
                 self.problems.append(f"{node}: {refused[0].type_name} could not be kept ({refused[0].reason})")
         return found
 
-    def _new_bytes(self, dumped: DumpedUnit) -> int:
-        """Return how much a unit may write: chunks that did not change are not written again."""
-        total = len(dumped.stream) + sum(len(held.view) for held in dumped.others)
-        for held in dumped.memories:
-            old = self.live.memory.get(held.place) if held.place is not None else None
-            if old is None or old[0].digest != held.digest:
-                total += len(held.view)
-        return total
+    def _plan(self, dumped: DumpedUnit) -> None:
+        """Decide which chunks are written: those that differ from what was captured of the same place before."""
+        new_bytes = len(dumped.stream)
+        for held in (*dumped.memories, *dumped.others):
+            patched: frozenset[int] = frozenset()
+            before = self.live.plans.get(held.place) if held.place is not None else None
+            if before is not None and len(before[0]) == len(held.chunks):
+                changed = changed_chunks(held.chunks, before[0])
+                patched = before[1] | changed
+                if is_few(patched, held.chunks):
+                    held.only = frozenset(changed)
+                    held.lease.only(held.only)
+                else:
+                    patched = frozenset()
+            if held.place is not None:
+                self.live.plans[held.place] = (held.chunks, patched)
+            new_bytes += held.lease.live_bytes
+        self.capture.new_bytes += new_bytes
 
     def _state(self, node: str, uid: str | None, hole: Hole | None) -> None:
         known = self.live.known[node]

@@ -13,6 +13,7 @@ from nbreplay.namespace.ambient import Ambient
 from nbreplay.namespace.covariable import Partition
 from nbreplay.namespace.known import RELEASED, Known
 from nbreplay.namespace.manifest import Manifest, is_definition
+from nbreplay.namespace.owed import Owed
 from nbreplay.namespace.probes import probes
 from nbreplay.namespace.quick import Quick
 from nbreplay.namespace.results import Results, is_result, node_of
@@ -52,6 +53,11 @@ class Live:
     """Digests that a value had when it was just loaded, and as recorded: libraries rebuild caches, reorder
     attributes."""
     memory: dict[tuple[int, int], tuple[BufferRef, bytes]] = field(default_factory=dict)
+    """What was last written of the memory at a place, with its chunks; the writer's."""
+    plans: dict[tuple[int, int], tuple[bytes, frozenset[int]]] = field(default_factory=dict)
+    """What was last captured of it: its chunks, and which of them are kept apart; ahead of *memory* by the backlog."""
+    owed: Owed = field(default_factory=Owed)
+    """What records that were not kept said, besides names (those are *dirty*)."""
 
     @classmethod
     def of(cls, user_ns: dict[str, Any], settings: Settings, shell: Any, root: Path) -> Live:
@@ -139,13 +145,19 @@ class Live:
         for node in sorted(self.unloaded):
             state = self.state(node)
             self.bind(node, StandIn(state.type_name if state is not None else "value", reason))
-        for table in (self.states, self.definitions, self.units, self.groups, self.known, self.keys, self.memory):
+        for table in (self.states, self.definitions, self.units, self.groups, self.known, self.keys):
             table.clear()
+        self.forget_memory()
         self.partition = Partition()
         self.ambient_refs.clear()
         self.modules.clear()
         self.dirty.clear()
         self.all_dirty = reason
+
+    def forget_memory(self) -> None:
+        """What was written of memory before counts no more: the next capture of it is a whole one."""
+        self.memory.clear()
+        self.plans.clear()
 
     # ------------------------------------------------------------ the last boundary
 

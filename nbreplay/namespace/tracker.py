@@ -16,11 +16,12 @@ from nbreplay.namespace.libraries import names_of_libraries
 from nbreplay.namespace.live import Live
 from nbreplay.namespace.loader import Loader
 from nbreplay.namespace.manifest import Manifest
+from nbreplay.namespace.owed import owe, owe_writes
 from nbreplay.namespace.patches import module_probe, modules_at_risk
 from nbreplay.namespace.probes import probes
 from nbreplay.namespace.touched import CellNames, Touched
 from nbreplay.namespace.variables import VariableRow
-from nbreplay.namespace.writing import write
+from nbreplay.namespace.writing import unwritten, write
 from nbreplay.records import BlobRef, Group, NameState, Reads, Writes
 from nbreplay.store import Store
 
@@ -93,7 +94,8 @@ class Tracker:
     @property
     def pending(self) -> str:
         """Why names may have changed outside of a recorded cell, "" if nothing could have."""
-        return self._live.all_dirty or ("an earlier checkpoint was not kept" if self._live.dirty else "")
+        live = self._live
+        return live.all_dirty or ("an earlier checkpoint was not kept" if live.dirty or live.owed else "")
 
     def loaded(self, name: str) -> bool:
         """Whether the value of *name* is in the namespace."""
@@ -208,10 +210,11 @@ class Tracker:
             return capturing.run()
         except BaseException:
             self._live.dirty |= {*touched.names, *capturing.changes.looked}
+            self._live.plans.clear()
             raise
 
     def write(self, capture: Capture, put: Callable[..., BlobRef] | None = None) -> Writes:
-        """Write the blobs of *capture*. May run in another thread, as long as no cell runs.
+        """Write the blobs of *capture*. May run in another thread; cells may run if they cannot change its memory.
 
         Raises
         ------
@@ -227,11 +230,9 @@ class Tracker:
         return write(self._live, capture, put)
 
     def accept(self, capture: Capture) -> None:
-        """The record of *capture* is in the store: it is the last boundary now."""
+        """*capture* is the last boundary now: its record is in the store, or on its way there."""
         live = self._live
-        writes = capture.writes
-        for unit in writes.units if writes is not None else ():
-            live.units[unit.uid] = unit
+        live.units.update((pending.uid, unwritten(pending)) for pending in capture.units)
         for node in capture.deleted:
             live.set_state(node, None)
             live.keys.pop(node, None)
@@ -239,17 +240,28 @@ class Tracker:
             live.set_state(node, state)
             live.keys.pop(node, None)
         live.groups = dict(capture.all_groups)
-        if writes is not None:
-            live.ambient_refs.update(writes.ambient)
         for known in live.known.values():
             known.kept_ids = known.ids
             known.kept_definitions = known.definitions
         live.dirty.clear()
+        live.owed.clear()
         live.all_dirty = ""
+        self.landed(capture)
+
+    def landed(self, capture: Capture) -> None:
+        """The record of *capture* is in the store."""
+        writes = capture.writes
+        if writes is not None:
+            self._live.units.update((unit.uid, unit) for unit in writes.units)
+            self._live.ambient_refs.update(writes.ambient)
 
     def drop(self, capture: Capture) -> None:
-        """*capture* was not kept: the next one includes what it had."""
-        self._live.dirty |= {node for node in capture.states}
+        """*capture* was not kept, accepted or not: the next one includes what it had."""
+        owe(self._live, capture)
+
+    def drop_writes(self, writes: Writes) -> None:
+        """A served run was applied, and its record could not be appended: the next capture includes what it wrote."""
+        owe_writes(self._live, writes)
 
     def mark_touched(self, reason: str) -> None:
         """Something else than a recorded cell ran: any name may have changed. Callable from any thread."""

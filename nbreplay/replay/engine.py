@@ -25,6 +25,7 @@ from nbreplay.namespace import cell_names
 from nbreplay.records import CellVisit, OutputMessage
 from nbreplay.replay import serve
 from nbreplay.replay.commands import Commands
+from nbreplay.replay.commit import Committed, Job
 from nbreplay.replay.explain import Reason, why_it_runs
 from nbreplay.replay.match import Difference
 from nbreplay.replay.request import CellRequest, CellStatus, Decision, Outcome, Policy, Served
@@ -71,6 +72,7 @@ class Engine:
         self.session = Session(
             shell_ns=shell_ns, policy=policy, store_path=store_path, root=root, settings=settings, shell=shell
         )
+        self.session.on_settled = self._settled
         self.notebook = NotebookFile(notebook)
         self.enabled = True
         self.visits: list[CellVisit] = []
@@ -93,8 +95,9 @@ class Engine:
         """
         began = time.perf_counter()
         session = self.session
-        self.settle(stop)
+        session.collect()
         if not self.enabled:
+            session.committer.make_room(None, stop)
             return Decision(serve=None, reason="off")
         session.notice_new_store()
         record_outside(session, stop)
@@ -110,8 +113,11 @@ class Engine:
             if ALWAYS in request.tags:
                 reason = Reason(f"tagged {ALWAYS}")
             elif SKIP not in request.tags:
+                if session.committer.pending(code):
+                    session.settle(stop)  # it ran just now: its record may stand in for it
                 found = serve.find(session, code, undisturbed=self._undisturbed)
                 if found.run is not None:
+                    session.settle(stop)  # what it replaces may be on its way into the store
                     served = serve.apply(session, found.run, request)
                     if served is not None:
                         self._served = (request, served, began)
@@ -129,7 +135,7 @@ class Engine:
                     reason = Reason(found.reason)
         self._undisturbed = False
         names = cell_names(request.transformed, session.tracker.states)
-        self._running = Running(session, request, code, position, names, reason, blocked is not None, began)
+        self._running = Running(session, request, code, position, names, reason, blocked is not None, began, stop)
         return Decision(serve=None, reason=reason.text)
 
     def finish(self, *, outcome: Outcome, outputs: list[OutputMessage], stop: Callable[[], bool]) -> CellStatus:
@@ -212,19 +218,24 @@ class Engine:
             session.committer.visit(visit)
 
     def settle(self, stop: Callable[[], bool] = lambda: False) -> None:
-        """Wait for the write behind the last reply; the next status of that cell tells how it ended."""
-        committed = self.session.committer.settle(stop)
-        if committed is None:
-            return
-        Running.settled(self.session, committed)
-        if self.visits and self.visits[-1].saved == "pending":
-            self.visits[-1] = dataclasses.replace(
-                self.visits[-1],
-                saved=committed.run is not None,
-                saved_reason=committed.reason,
-                bytes_written=committed.bytes_written,
-                boundary=self.session.boundary or "",
-            )
+        """Wait for what is written behind the replies; the visits of those cells then tell how it ended."""
+        self.session.settle(stop)
+
+    def _settled(self, job: Job, committed: Committed) -> None:
+        """Say of the visit that led to the boundary of *job* what became of it."""
+        for index in range(len(self.visits) - 1, -1, -1):
+            visit = self.visits[index]
+            if visit.saved == "pending" and visit.boundary == job.boundary:
+                saved = committed.run is not None
+                self.visits[index] = settled = dataclasses.replace(
+                    visit,
+                    saved=saved,
+                    saved_reason=committed.reason,
+                    bytes_written=committed.bytes_written,
+                    boundary=job.boundary if saved else "",
+                )
+                self.session.committer.visit(settled)
+                return
 
     def started_at_boundary(self) -> None:
         """A restore chose where to begin: the first request is not a hint any more, and nothing disturbed the state."""

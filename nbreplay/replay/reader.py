@@ -56,7 +56,9 @@ class StoreReader:
         for visit in self.visits():
             sessions.setdefault(visit.session, []).append(visit)
         for visits in sessions.values():
-            visits.sort(key=lambda visit: visit.number)
+            # One that was written behind its reply was noted again when that was done.
+            latest = {visit.number: visit for visit in sorted(visits, key=lambda visit: visit.saved != "pending")}
+            visits[:] = [latest[number] for number in sorted(latest)]
         return sessions
 
     def tasks(self) -> list[TaskRun]:

@@ -13,7 +13,7 @@ from nbreplay.files import keep, merge
 from nbreplay.namespace import Capture, CellNames, Stopped, Touched
 from nbreplay.namespace.patches import shared_with, stored_while_imported
 from nbreplay.records import CellRun, FileState, Group, OutputMessage, Reads, TaskCounts, Writes
-from nbreplay.replay.commit import Committed
+from nbreplay.replay.commit import Committed, Job
 from nbreplay.replay.explain import Reason
 from nbreplay.replay.logs import logging_changed, logging_state, names_logging
 from nbreplay.replay.marks import static_marks
@@ -43,6 +43,7 @@ class Running:
         reason: Reason,
         blocked: bool,
         began: float,
+        stop: Callable[[], bool],
     ) -> None:
         self.session = session
         self.request = request
@@ -55,9 +56,11 @@ class Running:
         self.touched: Touched = tracker.touched(names)
         self.names = names
         self.reads: Reads = tracker.reads(self.touched, names)
+        session.committer.make_room(None if self.touched.everything else self.touched.names, stop)
         unloaded = {name for name in self.touched.names if not tracker.loaded(name)}
         self.problems = tracker.bring(self.touched)
         if self.problems:
+            session.settle()  # what made a hole may be on its way into the store
             self.problems = rebuild(session, self.reads.names, unloaded)
         tracker.follow_modules(request.transformed, self.touched)
         self.groups_before: tuple[Group, ...] = tracker.group_of(self.touched.names)
@@ -93,8 +96,6 @@ class Running:
         else:
             committed = self._commit(outcome, outputs, tasks, run_s, stop)
         overhead_s = self.ready_s + time.perf_counter() - ended
-        if committed is not None:
-            self.settled(session, committed)
         state = state_of_run(outcome, tasks.counts)
         if skip and outcome == "ok":
             state = "skipped"
@@ -125,6 +126,7 @@ class Running:
     ) -> Committed | None:
         session = self.session
         tracker = session.tracker
+        session.collect()  # if an earlier boundary was not saved, this one includes its changes
         try:
             capture: Capture = tracker.capture(self.touched, boundary=self.boundary, stop=stop)
         except Stopped:
@@ -146,18 +148,19 @@ class Running:
             1
             for known in session.lineage.of_code(self.code)
             if known.run.run == session.run and known.run.boundary != self.boundary
-        )
+        ) + session.committer.pending(self.code)
         reads = self._reads(capture)
+        parent, number = session.boundary, session.number + 1
 
-        def build(*, writes: Writes, outputs: Any, bytes_written: int) -> CellRun:
-            kept: dict[str, FileState] = (
-                keep(files_written, session.root, session.store.put) if session.store is not None else files_written
-            )
+        def files() -> dict[str, FileState]:
+            return keep(files_written, session.root, session.store.put) if session.store is not None else files_written
+
+        def build(*, writes: Writes, outputs: Any, files: dict[str, FileState], bytes_written: int) -> CellRun:
             return CellRun(
                 boundary=self.boundary,
-                parent=session.boundary,
+                parent=parent,
                 run=session.run,
-                number=session.number + 1,
+                number=number,
                 code=self.code,
                 source=self.request.source,
                 outcome=outcome,
@@ -168,7 +171,7 @@ class Running:
                 reads=reads,
                 writes=writes,
                 files_read=files_read,
-                files_written=kept,
+                files_written=files,
                 outputs=outputs,
                 run_s=run_s,
                 overhead_s=self.ready_s,
@@ -182,15 +185,17 @@ class Running:
                 wall_time=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             )
 
-        committed = session.committer.commit(
+        job = Job(
+            capture=capture,
+            boundary=self.boundary,
+            parent=parent,
+            code=self.code,
+            files=files,
             write=lambda: tracker.write(capture),
             outputs=outputs,
             build=build,
-            behind=capture.new_bytes > session.settings.commit_before_reply_bytes,
         )
-        self._capture = capture
-        session.unsettled = capture
-        return committed
+        return session.commit(job, behind=capture.new_bytes > session.settings.commit_before_reply_bytes)
 
     def _modules_used(self) -> dict[str, FileState]:
         """Return the files of local modules that the cell could reach, as they were loaded."""
@@ -243,26 +248,6 @@ class Running:
             self._logging_before, self._logging_before if quiet else logging_state(), names
         )
 
-    @staticmethod
-    def settled(session: Session, committed: Committed) -> None:
-        """Take in how a commit ended: the boundary stands, or its changes belong to whatever is saved next."""
-        capture, session.unsettled = session.unsettled, None
-        if capture is None:
-            return
-        if committed.run is None:
-            session.tell(f"not saved: {committed.reason}")
-            if session.store is not None and session.store.writable:
-                session.tracker.drop(capture)  # room may come back: what is saved next includes these changes
-                return
-            # Nothing will be written, but what holds now is still known by digest: serving goes on.
-            session.tracker.accept(capture)
-            session.number += 1
-            session.boundary = f"{session.run}:{session.number}"
-            return
-        session.tracker.accept(capture)
-        session.number += 1
-        session.took(committed.run)
-
 
 def record_outside(session: Session, stop: Callable[[], bool]) -> None:
     """Record changes that belong to no recorded cell, so that they are not taken for the next cell's.
@@ -277,7 +262,7 @@ def record_outside(session: Session, stop: Callable[[], bool]) -> None:
         return
     reason = tracker.pending
     touched = Touched(names=frozenset(tracker.states), everything=reason)
-    boundary = session.next_boundary()
+    boundary, parent, number = session.next_boundary(), session.boundary, session.number + 1
     try:
         capture = tracker.capture(touched, boundary=boundary, stop=stop)
     except Stopped:
@@ -289,12 +274,12 @@ def record_outside(session: Session, stop: Callable[[], bool]) -> None:
         tracker.accept(capture)
         return
 
-    def build(*, writes: Writes, outputs: Any, bytes_written: int) -> CellRun:
+    def build(*, writes: Writes, outputs: Any, files: dict[str, FileState], bytes_written: int) -> CellRun:
         return CellRun(
             boundary=boundary,
-            parent=session.boundary,
+            parent=parent,
             run=session.run,
-            number=session.number + 1,
+            number=number,
             code=OUTSIDE,
             source="",
             outcome="ok",
@@ -305,7 +290,14 @@ def record_outside(session: Session, stop: Callable[[], bool]) -> None:
             python=PYTHON,
         )
 
-    session.unsettled = capture
-    committed = session.committer.commit(write=lambda: tracker.write(capture), outputs=[], build=build, behind=False)
-    assert committed is not None  # not behind
-    Running.settled(session, committed)
+    job = Job(
+        capture=capture,
+        boundary=boundary,
+        parent=parent,
+        code=OUTSIDE,
+        files=dict,
+        write=lambda: tracker.write(capture),
+        outputs=[],
+        build=build,
+    )
+    session.commit(job, behind=capture.new_bytes > session.settings.commit_before_reply_bytes)

@@ -132,6 +132,7 @@ def record(session: Session, request: CellRequest, run: CellRun, position: int |
             return "the store is read-only"
         store.append(CELL, to_bytes(again), [b"C" + bytes.fromhex(run.code)])
     except (StoreError, OSError) as e:
+        session.tracker.drop_writes(run.writes)  # the next boundary says what this one would have
         return str(e)
     session.number += 1
     session.took(again)

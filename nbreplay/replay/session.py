@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ from typing import Any
 from nbreplay.config import Settings
 from nbreplay.errors import NbreplayError
 from nbreplay.files import FileDigests, Watch
-from nbreplay.namespace import Capture, Manifest, Tracker, handles
+from nbreplay.namespace import Manifest, Tracker, handles
 from nbreplay.records import CellRun, from_bytes
-from nbreplay.replay.commit import CELL, Committer
+from nbreplay.replay.commit import CELL, Committed, Committer, Job
 from nbreplay.replay.default_client import follow_default_client
 from nbreplay.replay.lineage import Known, Lineage
 from nbreplay.replay.local_modules import LocalModules
@@ -48,7 +48,6 @@ class Session:
         self.number = 0
         self.boundary: str | None = None
         self.problem = ""
-        self.unsettled: Capture | None = None
         self.store = self._open(store_path, settings)
         self.lineage = Lineage(read_runs(self.store) if self.store is not None else ())
         self._restarts = self.store.restarts if self.store is not None else 0
@@ -65,6 +64,8 @@ class Session:
         install(self.cache)
         self.local_modules = LocalModules(self.digests, root)
         self.committer = Committer(self.store)
+        self.on_settled: Callable[[Job, Committed], None] = lambda job, committed: None
+        """Told of every boundary that was written behind its reply, or was not."""
 
     @cached_property
     def tracker(self) -> Tracker:
@@ -107,6 +108,59 @@ class Session:
         self.lineage.add(Known(run, own))
         self.boundary = run.boundary
 
+    # ------------------------------------------------------------ boundaries on their way into the store
+
+    def commit(self, job: Job, *, behind: bool) -> Committed | None:
+        """Write the boundary of *job* and go on from it; None: it is written behind the reply, and taken as written."""
+        committed = self.committer.commit(job, behind=behind)
+        if committed is None:
+            self.tracker.accept(job.capture)
+            self.number += 1
+            self.boundary = job.boundary
+            return None
+        if committed.run is not None:
+            self.tracker.accept(job.capture)
+            self.number += 1
+            self.took(committed.run)
+            return committed
+        self.tell(f"not saved: {committed.reason}")
+        if self.store is not None and self.store.writable:
+            self.tracker.drop(job.capture)  # room may come back: what is saved next includes these changes
+            return committed
+        # Nothing will be written, but what holds now is still known by digest: serving goes on.
+        self.tracker.accept(job.capture)
+        self.number += 1
+        self.boundary = f"{self.run}:{self.number}"
+        return committed
+
+    def collect(self) -> None:
+        """Take notice of what was written behind a reply meanwhile, or could not be."""
+        self._settled(self.committer.collect())
+
+    def settle(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """Wait for all that is written behind a reply.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            *stop* said so; the writes go on, and are settled another time.
+        """
+        self._settled(self.committer.settle(stop))
+
+    def _settled(self, done: list[tuple[Job, Committed]]) -> None:
+        failed = False
+        for job, committed in done:
+            if committed.run is not None:
+                self.tracker.landed(job.capture)
+                self.lineage.add(Known(committed.run, True))
+            else:
+                if not failed:  # what came after it stands on nothing, either
+                    failed = True
+                    self.boundary = job.parent
+                    self.tell(f"not saved: {committed.reason}")
+                self.tracker.drop(job.capture)
+            self.on_settled(job, committed)
+
     def manifest(self, boundary: str | None) -> Manifest:
         """Return the whole state at *boundary*, folded from the runs that led there."""
         manifest = Manifest()
@@ -120,6 +174,7 @@ class Session:
 
     def close(self) -> None:
         """Let go of the cluster's plugins and of the store, after what is behind is written."""
+        self.settle()
         self.committer.close()
         self.cache.close()
         if self.store is not None:

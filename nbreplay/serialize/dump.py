@@ -16,7 +16,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nbreplay.digest import Digest, chunk_digests, digest_bytes, digest_chunked, flat
+from nbreplay.digest import CHUNK_BYTES, Digest, chunk_digests, digest_chunked, flat
+from nbreplay.serialize.lease import Lease
+from nbreplay.serialize.arrays import Memories
 from nbreplay.serialize.pickler import UnitPickler
 from nbreplay.serialize.session import Session
 from nbreplay.serialize.standin import Refused
@@ -27,16 +29,26 @@ STACK_BYTES = 512 << 20
 """Stack of the thread that pickles deep structures; only what is used of it becomes memory."""
 DEEP = 150_000
 """Recursion limit there: a level of nesting takes up to three calls of about 1 kB."""
+HASHED_BYTES = 64 * CHUNK_BYTES
+"""Memory that is hashed between two looks at whether to go on; a few milliseconds."""
 
 
 @dataclass(slots=True)
 class Held:
-    """A buffer that is to be written: its memory, what its content was when it was dumped, and where it lies."""
+    """A buffer that is to be written: its memory, what its content was when it was dumped, and where it lies.
 
-    view: memoryview
+    *only* are the chunks that differ from what was kept of the same place before; None: it is kept whole.
+    """
+
+    lease: Lease
     digest: Digest
     place: tuple[int, int] | None = None
-    chunks: bytes | None = None
+    only: frozenset[int] | None = None
+
+    @property
+    def chunks(self) -> bytes:
+        """The digests of its chunks."""
+        return self.lease.chunks
 
 
 @dataclass(slots=True)
@@ -55,7 +67,11 @@ class DumpedUnit:
     @property
     def size_bytes(self) -> int:
         """Bytes of the stream and of all buffers."""
-        return len(self.stream) + sum(len(held.view) for held in (*self.memories, *self.others))
+        return len(self.stream) + sum(len(held.lease) for held in (*self.memories, *self.others))
+
+    def leases(self) -> list[Lease]:
+        """Return what is the user's memory until it is written."""
+        return [held.lease for held in (*self.memories, *self.others)]
 
 
 def dump_unit(
@@ -76,15 +92,12 @@ def dump_unit(
     Exception
         Whatever *poll* raises. An object that refuses to be pickled raises nothing: it is in ``refused``.
     """
-    dump = _Dump(values, session, inline, poll)
+    dump = _Dump(values, session, inline, poll, chunks or {})
     ways = [dump.plainly, dump.with_dill, dump.leaving_out]
     while ways:
         way = ways.pop(0)
         try:
-            dumped = way()
-            for held in dumped.memories:
-                _hash(held, chunks or {})
-            return dumped
+            return way()
         except RecursionError:
             if way == dump.plainly:
                 ways.insert(0, dump.deeply)
@@ -96,12 +109,16 @@ def dump_unit(
     return DumpedUnit(b"", [], [], [], set(), set(), [refused], "none")
 
 
-def _hash(held: Held, chunks: Mapping[tuple[int, int], bytes]) -> None:
-    """Fill in the digest of a memory; what a walk hashed already is not hashed again."""
-    size = len(held.view)
-    known = chunks.get((held.place[0], held.place[0] + size)) if held.place is not None else None
-    held.chunks = known if known is not None else chunk_digests(held.view)
-    held.digest = digest_chunked(held.chunks, size)
+def _hashed(view: memoryview, known: bytes | None, poll: Callable[[], None] | None) -> bytes:
+    """Return the digests of the chunks of *view*; what a walk hashed already is not hashed again."""
+    if known is not None:
+        return known
+    parts = []
+    for start in range(0, len(view), HASHED_BYTES):
+        parts.append(chunk_digests(view[start : start + HASHED_BYTES]))
+        if poll is not None:
+            poll()
+    return b"".join(parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +129,7 @@ class _Dump:
     session: Session
     inline: frozenset[str]
     poll: Callable[[], None] | None
+    chunks: Mapping[tuple[int, int], bytes]
 
     def plainly(self) -> DumpedUnit:
         return self._by(UnitPickler)
@@ -134,17 +152,30 @@ class _Dump:
         others: list[pickle.PickleBuffer] = []
         dumper = pickler(file, others, self.session, set(self.inline), refused, self.poll)
         dumper.dump(self.values)
+        joined = dumper.memories.overlaps()
+        if joined:  # arrays of which none is the other's base, on one memory: seen only when all are
+            file, others[:] = io.BytesIO(), []
+            if refused is not None:
+                refused.clear()
+            dumper = pickler(file, others, self.session, set(self.inline), refused, self.poll)
+            dumper.memories = Memories(self.session, joined)
+            dumper.dump(self.values)
         memories = list(dumper.memories.by_place.values())
         raw = [flat(buffer.raw()) for buffer in others]
         return DumpedUnit(
             stream=file.getvalue(),
-            memories=[Held(each.view(), Digest(""), (each.address, each.size_bytes)) for each in memories],
-            others=[Held(view, digest_bytes(view)) for view in raw],
+            memories=[self._held(each.view(), (each.address, each.size_bytes)) for each in memories],
+            others=[self._held(view) for view in raw],
             starts=[each.start for each in memories],
             modules=dumper.modules,
             needs=dumper.needs,
             refused=refused or [],
         )
+
+    def _held(self, view: memoryview, place: tuple[int, int] | None = None) -> Held:
+        known = self.chunks.get((place[0], place[0] + len(view))) if place is not None else None
+        chunks = _hashed(view, known, self.poll)
+        return Held(Lease(view, chunks), digest_chunked(chunks, len(view)), place)
 
 
 def _with_stack(work: Callable[[], DumpedUnit]) -> DumpedUnit:

@@ -24,21 +24,20 @@ from typing import Any
 import msgspec
 
 from nbreplay.digest import Buffer, Digest
-from nbreplay.errors import BlobDamaged, StoreError
+from nbreplay.errors import BlobDamaged
 from nbreplay.records import BlobRef, BufferRef, ValueRef
 from nbreplay.serialize import gate
-from nbreplay.serialize.buffers import get_buffer, put_buffer
-from nbreplay.serialize.dump import DumpedUnit, Held
+from nbreplay.serialize.buffers import get_buffer, put_lease
+from nbreplay.serialize.dump import DumpedUnit
+from nbreplay.serialize.lease import Changed
 from nbreplay.serialize.pickler import persistent_load
 from nbreplay.serialize.pieces import CUT_BYTES, cut
 from nbreplay.serialize.session import Loading, Session, loading
 
+__all__ = ["CODEC", "Changed", "load_unit", "write_unit"]
+
 CODEC = "unit"
 MAGIC = b"NBU1"
-
-
-class Changed(StoreError):  # as the tree in errors
-    """Memory that changed between the end of a cell and its writing."""
 
 
 class _Header(msgspec.Struct):
@@ -77,23 +76,13 @@ def write_unit(
     for piece in pieces:
         ref = put(piece, strong=True)
         buffers.append(BufferRef(digest=ref.digest, size_bytes=ref.size_bytes, base=ref))
-    for held in dumped.memories:
-        assert held.place is not None  # memories have one
-        old_ref, old_chunks = previous(held.place) or (None, None)
-        buffer = put_buffer(held.view, put, previous=old_ref, previous_chunks=old_chunks)
-        _check(held, buffer.digest)
-        wrote(held.place, buffer, held.chunks or b"")
-        buffers.append(buffer)
-    for held in dumped.others:
-        buffer = put_buffer(held.view, put, previous=None, previous_chunks=None)
-        _check(held, buffer.digest)
+    for held in (*dumped.memories, *dumped.others):
+        old_ref, old_chunks = (previous(held.place) if held.place is not None else None) or (None, None)
+        buffer = put_lease(held.lease, held.digest, put, only=held.only, previous=old_ref, previous_chunks=old_chunks)
+        if held.place is not None:
+            wrote(held.place, buffer, held.chunks)
         buffers.append(buffer)
     return ValueRef(codec=CODEC, stream=stream, buffers=tuple(buffers), content=content)
-
-
-def _check(held: Held, digest: Digest) -> None:
-    if digest != held.digest:
-        raise Changed("the memory of an array changed while it was written: a thread writes to it")
 
 
 def load_unit(

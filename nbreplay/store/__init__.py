@@ -8,7 +8,7 @@
     reader.py       all journals, for reading        appender.py  the one that this process writes
     catalogue.py    what all journals together hold        prune.py  giving room back
     index.py        hash of a key to places        entries.py  as bytes        environment.py  in LMDB
-    mark.py         deleted unread in any doubt
+    mark.py         deleted unread in any doubt        source.py  content, whole or in pieces
     frame.py        self-describing bytes: header, raw or compressed
     identity.py     store.json        mac.py  the user's key        verify.py  every byte
     disk.py         all writes        failpoints.py  named places at which tests break things

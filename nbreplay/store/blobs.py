@@ -23,6 +23,7 @@ from nbreplay.store import frame
 from nbreplay.store.disk import Disk, read_all, temporary_name
 from nbreplay.store.failpoints import reach
 from nbreplay.store.filesystem import is_network
+from nbreplay.store.source import Source, Whole
 
 logger = logging.getLogger(__name__)
 
@@ -95,8 +96,8 @@ class BlobFolder:
 
         Parameters
         ----------
-        data : bytes-like
-            Anything contiguous.
+        data : bytes-like or Source
+            Anything contiguous, or what gives it piece by piece; then its digest has to be given.
         digest : Digest, optional
             The digest of *data*, if it is known.
         strong : bool
@@ -107,13 +108,19 @@ class BlobFolder:
         StoreUnwritable
             The disk is full, the folder is not there, or not ours to write.
         """
-        view = flat(data)
-        digest = digest or digest_bytes(view)
-        ref = BlobRef(digest=digest, size_bytes=len(view), strong=strong_digest(view) if strong else b"")
+        if isinstance(data, Source):
+            if digest is None or strong:
+                raise ValueError("what comes in pieces is named by a digest that is known")
+            source = data
+            ref = BlobRef(digest=digest, size_bytes=len(source))
+        else:
+            source = Whole(flat(data))
+            digest = digest or digest_bytes(data)
+            ref = BlobRef(digest=digest, size_bytes=len(source), strong=strong_digest(data) if strong else b"")
         path = self.path(digest)
         try:
-            if not self._is_kept(path, len(view)):
-                self._write(path, view, digest)
+            if not self._is_kept(path, len(source)):
+                self._write(path, source, digest)
         except OSError as e:
             raise StoreUnwritable(f"{self.store_dir} cannot be written: {e}") from e
         return ref
@@ -174,13 +181,13 @@ class BlobFolder:
                 os.utime(path)
         return True
 
-    def _write(self, path: Path, view: memoryview, digest: Digest) -> None:
+    def _write(self, path: Path, source: Source, digest: Digest) -> None:
         temporary = path.with_name(temporary_name())
         try:
             fd = self._create(temporary)
             try:
                 reach("blob.created")
-                self._fill(fd, view, digest)
+                self._fill(fd, source, digest)
                 reach("blob.written")
                 self._disk.sync(fd)
             finally:
@@ -206,17 +213,14 @@ class BlobFolder:
             self._disk.make_folder(temporary.parent)
             return self._disk.create(temporary)
 
-    def _fill(self, fd: int, view: memoryview, digest: Digest) -> None:
+    def _fill(self, fd: int, source: Source, digest: Digest) -> None:
         """Write the frame; its header comes last, so that a half-written file is not a frame."""
-        codec, stored_bytes = frame.RAW, len(view)
-        if frame.pays(view, self._ratio):
-            codec, stored_bytes = frame.ZSTD, 0
-            for part in frame.compressed(view):
-                self._disk.write(fd, part, frame.HEADER_BYTES + stored_bytes)
-                stored_bytes += len(part)
-        else:
-            self._disk.write(fd, view, frame.HEADER_BYTES)
-        self._disk.write(fd, frame.pack_header(frame.Header(codec, len(view), stored_bytes, digest)), 0)
+        size, stored_bytes = len(source), 0
+        codec = frame.ZSTD if frame.pays(size, source.sample, self._ratio) else frame.RAW
+        for part in frame.compressed(size, source.pieces()) if codec == frame.ZSTD else source.pieces():
+            self._disk.write(fd, part, frame.HEADER_BYTES + stored_bytes)
+            stored_bytes += len(part)
+        self._disk.write(fd, frame.pack_header(frame.Header(codec, size, stored_bytes, digest)), 0)
         self.written_bytes += frame.HEADER_BYTES + stored_bytes
 
     # ------------------------------------------------------------ reading

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import xxhash
@@ -112,23 +112,29 @@ def unpack_header(data: Buffer) -> Header:
     return Header(codec, size_bytes, stored_bytes, Digest(digest.hex()))
 
 
-def pays(data: memoryview, ratio: float) -> bool:
-    """Return whether compression would shrink *data* by more than the factor *ratio*, judged by a sample."""
-    if len(data) < SMALLEST_COMPRESSED:
+def pays(size_bytes: int, sample: Callable[[int, int], Buffer], ratio: float) -> bool:
+    """Return whether compression would shrink content by more than the factor *ratio*, judged by a sample.
+
+    *sample* gives the bytes between two positions.
+    """
+    if size_bytes < SMALLEST_COMPRESSED:
         return False
-    sample: Buffer = data
-    if len(data) > PROBE_BYTES:
+    if size_bytes > PROBE_BYTES:
         piece = PROBE_BYTES // PROBE_PIECES
-        step = (len(data) - piece) // (PROBE_PIECES - 1)
-        sample = b"".join(data[i * step : i * step + piece] for i in range(PROBE_PIECES))
-    return len(_zstd().compress(sample)) * ratio < len(sample)
+        step = (size_bytes - piece) // (PROBE_PIECES - 1)
+        probe: Buffer = b"".join(sample(i * step, i * step + piece) for i in range(PROBE_PIECES))
+    else:
+        probe = sample(0, size_bytes)
+    return len(_zstd().compress(probe)) * ratio < len(probe)
 
 
-def compressed(data: memoryview) -> Iterator[bytes]:
-    """Yield *data* compressed, in parts."""
-    compressor = zstandard.ZstdCompressor(level=LEVEL).compressobj(size=len(data))
-    for start in range(0, len(data), FEED_BYTES):
-        yield compressor.compress(data[start : start + FEED_BYTES])
+def compressed(size_bytes: int, pieces: Iterable[Buffer]) -> Iterator[bytes]:
+    """Yield content compressed, in parts."""
+    compressor = zstandard.ZstdCompressor(level=LEVEL).compressobj(size=size_bytes)
+    for piece in pieces:
+        view = flat(piece)
+        for start in range(0, len(view), FEED_BYTES):
+            yield compressor.compress(view[start : start + FEED_BYTES])
     yield compressor.flush()
 
 

@@ -29,6 +29,7 @@ from nbreplay.store.reader import Journals
 from nbreplay.store.record import FORGET, RECORD, Place
 from nbreplay.store.registry import Registry
 from nbreplay.store.small_blobs import SmallBlobs
+from nbreplay.store.source import Source
 from nbreplay.store.verify import Problem, verify_store
 
 logger = logging.getLogger(__name__)
@@ -169,13 +170,13 @@ class Store:
 
     # ------------------------------------------------------------ blobs
 
-    def put(self, data: Buffer, *, digest: Digest | None = None, strong: bool = False) -> BlobRef:
+    def put(self, data: Buffer | Source, *, digest: Digest | None = None, strong: bool = False) -> BlobRef:
         """Keep *data* under its digest: small in this process's journal, else in a file of its own.
 
         Parameters
         ----------
-        data : bytes-like
-            Anything contiguous.
+        data : bytes-like or Source
+            Anything contiguous, or what gives it piece by piece.
         digest : Digest, optional
             The digest of *data*, if it is known.
         strong : bool
@@ -187,6 +188,10 @@ class Store:
             It cannot be kept; the store is as it was.
         """
         self._check_writable()
+        if isinstance(data, Source):
+            if len(data) > self._settings.small_blob_bytes:
+                return self._folder.put(data, digest=digest, strong=strong)
+            data = b"".join(data.pieces())
         view = flat(data)
         if len(view) > self._settings.small_blob_bytes:
             return self._folder.put(view, digest=digest, strong=strong)
