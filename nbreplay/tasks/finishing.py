@@ -100,7 +100,7 @@ class Finishing:
         if report.pending:
             self._wait(str(self.plugin.scheduler.tasks[key].run_id), session, run)
         else:
-            session.ledger.keep(run, report.inline)
+            session.ledger.keep(run, report.inline if run.result_digest is not None else None)
 
     # ------------------------------------------------------------ results that are written in the background
 

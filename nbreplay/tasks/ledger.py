@@ -24,7 +24,7 @@ from nbreplay.serialize import codecs
 from nbreplay.serialize.gate import Trust
 from nbreplay.store import Store
 from nbreplay.tasks.load import blob_refs, gather_small, make_load, write_inline
-from nbreplay.tasks.planner import placed
+from nbreplay.tasks.provenance import placed
 from nbreplay.tasks.report import Inline
 from nbreplay.tasks.shape import Key
 

@@ -46,6 +46,17 @@ class Literals:
         del parts[mark:]
         return False
 
+    def append(self, value: Any, parts: list[bytes]) -> None:
+        """Append one plain value that is no container; *met_path* stays true if it was."""
+        kind = type(value)
+        if kind is str:
+            self._text(value, parts)
+        elif kind is int:
+            text = b"%x" % value  # hexadecimal has no limit on digits
+            parts.append(b"i%d:" % len(text) + text)
+        else:
+            self._encode(value, parts, 0)
+
     def _encode(self, value: Any, parts: list[bytes], depth: int) -> bool:
         kind = type(value)
         if value is None:

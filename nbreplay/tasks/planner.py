@@ -9,42 +9,22 @@ against the records of the ancestors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dask._task_spec import GraphNode
 
-from nbreplay.digest import Fingerprint, combine, combine_all
+from nbreplay.digest import Fingerprint
 from nbreplay.records import FileState, TaskRun
-from nbreplay.tasks.shape import Key, Shape, Shaper, evaluate
-
-Lookup = Callable[[Sequence[Fingerprint]], list[list[TaskRun]]]
-"""From fingerprints to the usable records of each, newest first."""
+from nbreplay.tasks.finding import Finder, Lookup
+from nbreplay.tasks.provenance import Known, Print, fingerprints, lineage, placed, topological
+from nbreplay.tasks.shape import Key, Shape
+from nbreplay.tasks.shaper import Shaper
+from nbreplay.tasks.shuffles import RUNS_FOR_OTHERS, incomplete, places
 
 Holds = Callable[[Mapping[str, FileState], Mapping[str, FileState]], bool]
 """Whether files have these states now, given those that are about to be put back."""
-
-
-@dataclass(slots=True)
-class Print:
-    """What is known of one task: its P (None: not known), why it must not be cached, whether paths are in its
-    ancestry.
-    """
-
-    shape: Shape | None
-    provenance: Fingerprint | None
-    refused: str = ""
-    paths: bool = False
-
-
-@dataclass(slots=True)
-class Known:
-    """A key that the graph refers to and that is somewhere already: in memory, running, or scattered."""
-
-    provenance: Fingerprint | None
-    lineage: str | None = ""
-    paths: bool = False
 
 
 @dataclass(slots=True)
@@ -64,22 +44,6 @@ class Plan:
     refused: dict[Key, str] = field(default_factory=dict)
     runs: dict[Key, TaskRun] = field(default_factory=dict)
     put_back: list[TaskRun] = field(default_factory=list)
-
-
-def placed(provenance: Fingerprint, root: Path | str) -> Fingerprint:
-    """Return the name of a result that holds the folder's own name: *provenance* at this place only."""
-    return Fingerprint(combine("task at", str(root), provenance))
-
-
-def lineage(reads: Mapping[str, FileState], above: Iterable[str]) -> str:
-    """Return the digest of what was read from files, here and above; "" if nothing was."""
-    ancestors = sorted({mark for mark in above if mark})
-    if not reads and not ancestors:
-        return ""
-    if not reads and len(ancestors) == 1:
-        return ancestors[0]
-    own = [part for path in sorted(reads) for part in (path, reads[path].digest or "-")]
-    return combine_all("lineage", [str(len(own)), *own, *ancestors])
 
 
 def plan(
@@ -123,126 +87,22 @@ def plan(
     known = known or {}
     wanted = list(wanted)
     order = topological(specs)
-    prints = fingerprints(specs, order, shaper, known, shuffles(specs) | dict(never or {}))
+    taking_part = places(specs)
+    prints = fingerprints(specs, order, shaper, known, never or {}, taking_part)
     made = Plan(prints)
     made.refused = {key: p.refused for key, p in prints.items() if p.refused}
     if serve:
-        found = _look_up(prints, wanted, specs, lookup, root)
-        _validate(made, [key for key in order if key in found], found, holds, known)
-    _select(made, wanted, specs)
+        found = Finder(prints, specs, lookup, root).find(wanted)
+        _validate(made, [key for key in order if key in found] if found else (), found, holds, known)
+    blocked: set[Key] = set()
+    _select(made, wanted, specs, blocked)
+    while taking_part and (torn := incomplete(specs, taking_part, made.misses, made.hits)):
+        blocked |= torn
+        _select(made, wanted, specs, blocked)
     if serve and _merge(made, order, in_flight or {}):
-        _select(made, wanted, specs)
+        _select(made, wanted, specs, blocked)
     made.put_back = [made.runs[key] for key in order if key in made.runs and made.runs[key].files_written]
     return made
-
-
-def topological(specs: Mapping[Key, GraphNode]) -> list[Key]:
-    """Return the keys of *specs*, each after its dependencies. Iterates: graphs are deep."""
-    done: set[Key] = set()
-    order: list[Key] = []
-    for start in specs:
-        if start in done:
-            continue
-        stack = [start]
-        while stack:
-            key = stack[-1]
-            if key in done:
-                stack.pop()
-                continue
-            waiting = [dep for dep in specs[key].dependencies if dep not in done and dep in specs]
-            if waiting:
-                stack.extend(waiting)
-            else:
-                done.add(key)
-                order.append(key)
-                stack.pop()
-    return order
-
-
-def shuffles(specs: Mapping[Key, GraphNode]) -> dict[Key, str]:
-    """Return the tasks of peer-to-peer shuffles: barriers, what is right above them (transfers), right below (unpacks).
-
-    They act on their workers' shared state: none of them may be served, merged, or left out by itself. Known by their
-    place in the graph, since a transfer may be fused with anything.
-    """
-    barriers = {key for key, node in specs.items() if type(node).__name__ == "P2PBarrierTask"}
-    if not barriers:
-        return {}
-    found = dict.fromkeys(barriers, "the barrier of a peer-to-peer shuffle")
-    for key in barriers:
-        found |= dict.fromkeys(specs[key].dependencies, "sends data in a peer-to-peer shuffle")
-    for key, node in specs.items():
-        if key not in found and not barriers.isdisjoint(node.dependencies):
-            found[key] = "receives data in a peer-to-peer shuffle"
-    return found
-
-
-def fingerprints(
-    specs: Mapping[Key, GraphNode],
-    order: Iterable[Key],
-    shaper: Shaper,
-    known: Mapping[Key, Known],
-    never: Mapping[Key, str],
-) -> dict[Key, Print]:
-    """Return P of every task, or why there is none."""
-    prints: dict[Key, Print] = {}
-    for key in order:
-        shape = shaper.shape(key, specs[key])
-        paths = shape.paths
-        leaves: list[bytes] = []
-        for dep in shape.deps:
-            above = prints.get(dep) or known.get(dep)
-            if above is None or above.provenance is None:
-                leaves.clear()
-                break
-            paths |= above.paths
-            leaves.append(bytes.fromhex(above.provenance))
-        refused = never.get(key, "") or "; ".join(shape.refusals)
-        if refused or len(leaves) != len(shape.deps):
-            prints[key] = Print(shape, None, refused, paths)
-        else:
-            prints[key] = Print(shape, Fingerprint(evaluate(shape, leaves).hex()), "", paths)
-    return prints
-
-
-def _look_up(
-    prints: Mapping[Key, Print],
-    wanted: Iterable[Key],
-    specs: Mapping[Key, GraphNode],
-    lookup: Lookup,
-    root: Path | str,
-) -> dict[Key, list[TaskRun]]:
-    """Return the records of what may be needed, from the wanted keys down to the first that needs no more looking."""
-    found: dict[Key, list[TaskRun]] = {}
-    frontier = [key for key in dict.fromkeys(wanted) if key in prints]
-    while frontier:
-        asked: list[tuple[Key, Fingerprint]] = []
-        for key in frontier:
-            found[key] = []
-            one = prints[key]
-            if one.provenance is not None and one.shape is not None and one.shape.kind == "task":
-                asked.append((key, one.provenance))
-                if one.paths:
-                    asked.append((key, placed(one.provenance, root)))
-        for (key, _), runs in zip(asked, lookup([p for _, p in asked]), strict=True):
-            found[key].extend(runs)
-        frontier = list(
-            dict.fromkeys(
-                dep
-                for key in frontier
-                if not _ends_here(found[key])
-                for dep in specs[key].dependencies
-                if dep in prints and dep not in found
-            )
-        )
-    return found
-
-
-def _ends_here(runs: list[TaskRun]) -> bool:
-    """Whether a record needs nothing above it: kept, and no file was read or written on the way to it."""
-    return bool(runs) and all(
-        run.result is not None and not run.lineage and not run.effects and not run.files_read for run in runs
-    )
 
 
 def _validate(
@@ -303,17 +163,20 @@ def _plain_data(one: Print) -> bool:
     return one.shape is not None and one.shape.kind == "data"
 
 
-def _select(made: Plan, wanted: Iterable[Key], specs: Mapping[Key, GraphNode]) -> None:
-    """Walk from the wanted keys: what has a kept result is a hit, what has none runs and needs its dependencies."""
+def _select(made: Plan, wanted: Iterable[Key], specs: Mapping[Key, GraphNode], blocked: set[Key]) -> None:
+    """Walk from the wanted keys: what has a kept result is a hit, what has none runs and needs its dependencies.
+
+    Those that are *blocked* run although they have one.
+    """
     made.misses = set()
+    made.hits = {}
     stack = [key for key in wanted if key in made.prints]
     seen = set(stack)
     while stack:
         key = stack.pop()
         run = made.runs.get(key)
         needs: Iterable[Key] = ()
-        shape = made.prints[key].shape
-        if run is not None and run.result is not None and shape is not None and shape.kind == "task":
+        if run is not None and _can_serve(run, made.prints[key].shape) and key not in blocked:
             made.hits[key] = run
         elif key in made.duplicates:
             needs = (made.duplicates[key],)
@@ -328,12 +191,18 @@ def _select(made: Plan, wanted: Iterable[Key], specs: Mapping[Key, GraphNode]) -
     made.pruned = made.prints.keys() - seen
 
 
+def _can_serve(run: TaskRun, shape: Shape | None) -> bool:
+    return run.result is not None and shape is not None and shape.kind == "task" and shape.role not in RUNS_FOR_OTHERS
+
+
 def _merge(made: Plan, order: Iterable[Key], in_flight: Mapping[Fingerprint, Key]) -> bool:
     """Let equal tasks be computed once: the first of them runs, the others take its result."""
     first: dict[Fingerprint, Key] = {}
     for key in order:
         one = made.prints[key]
-        if key not in made.misses or one.provenance is None or one.shape is None or one.shape.kind != "task":
+        if key not in made.misses or one.provenance is None or one.shape is None:
+            continue
+        if one.shape.kind != "task" or one.shape.role:
             continue
         running = in_flight.get(one.provenance)
         if running is not None and running not in made.prints:
@@ -343,3 +212,6 @@ def _merge(made: Plan, order: Iterable[Key], in_flight: Mapping[Fingerprint, Key
         else:
             first[one.provenance] = key
     return bool(made.duplicates)
+
+
+__all__ = ["Holds", "Known", "Lookup", "Plan", "Print", "last_layer", "lineage", "placed", "plan"]

@@ -15,6 +15,7 @@ from nbreplay.tasks.planner import Known, Plan, Print, last_layer, plan
 from nbreplay.tasks.prints import make_shaper
 from nbreplay.tasks.report import ANNOTATION, Order
 from nbreplay.tasks.shape import Key, data_leaf
+from nbreplay.tasks.shuffles import RECEIVES
 
 if TYPE_CHECKING:
     from nbreplay.tasks.scheduler_plugin import TaskCachePlugin
@@ -133,7 +134,9 @@ class Planning:
                 orphans += swap.alias(ts, target)
                 plugin.quiet.add(key)
             elif key in made.misses:
-                entry.keep = key in keys or key in last
+                shape = entry.shape
+                # One part of a shuffle that is not kept makes the whole shuffle run.
+                entry.keep = key in keys or key in last or (shape is not None and shape.role == RECEIVES)
                 order(ts, entry)
                 if entry.provenance and entry.shape is not None and entry.shape.kind == COUNTED:
                     plugin.in_flight[entry.provenance] = key

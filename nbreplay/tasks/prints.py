@@ -11,7 +11,8 @@ from typing import Any
 from nbreplay.fingerprint import Mode, walk
 from nbreplay.fingerprint.atoms import register_atom
 from nbreplay.tasks.literal import Literals
-from nbreplay.tasks.shape import Coded, Shaper
+from nbreplay.tasks.shape import Coded
+from nbreplay.tasks.shaper import Shaper
 
 LIFTED = frozenset({"files"})
 """Kinds of refusal that do not stand where the files of a task are traced."""

@@ -10,9 +10,10 @@ from pathlib import Path
 from nbreplay.digest import Fingerprint, combine
 from nbreplay.records import FileState, TaskRun
 from nbreplay.tasks.entries import Entry
-from nbreplay.tasks.planner import lineage, placed
+from nbreplay.tasks.provenance import lineage, placed
 from nbreplay.tasks.report import Report
 from nbreplay.tasks.shape import data_leaf, evaluate
+from nbreplay.tasks.shuffles import RUNS_FOR_OTHERS
 
 Above = Sequence[Entry | None]
 """The dependencies of a task, in the order of its shape; None: nothing is known of one."""
@@ -21,7 +22,12 @@ PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def content_of(entry: Entry, above: Above) -> Fingerprint | None:
-    """Return K of *entry*, or None if an input's digest is not known."""
+    """Return K of *entry*, or None if it has none: an input's digest is not known, or it takes part in a shuffle, where
+    what is received is not among the inputs.
+    """
+    assert entry.shape is not None
+    if entry.shape.role:
+        return None
     leaves = []
     for one in above:
         if one is None:
@@ -32,7 +38,6 @@ def content_of(entry: Entry, above: Above) -> Fingerprint | None:
             leaves.append(data_leaf(bytes.fromhex(one.digest)))
         else:
             return None
-    assert entry.shape is not None
     return Fingerprint(combine("task content", evaluate(entry.shape, leaves)))
 
 
@@ -57,7 +62,9 @@ def learn(entry: Entry, above: Above, report: Report | None, root: Path) -> Task
     if report is None:
         entry.digest, entry.lineage = None, None
         return None
-    entry.digest = report.digest
+    # What senders and barriers of a shuffle return is a number of this run; it tells nothing of what was sent.
+    means = entry.shape is None or entry.shape.role not in RUNS_FOR_OTHERS
+    entry.digest = report.digest if means else None
     pass_on(entry, above, report.reads, writes=bool(report.writes), is_placed=report.placed)
     _count(entry, report)
     if entry.refused or report.digest is None or entry.shape is None:
@@ -73,8 +80,8 @@ def learn(entry: Entry, above: Above, report: Report | None, root: Path) -> Task
         provenance=provenance or Fingerprint(""),
         content=content or "",
         name=entry.name,
-        result_digest=report.digest,
-        not_kept=report.not_kept,
+        result_digest=entry.digest,
+        not_kept=report.not_kept if means else "part of a peer-to-peer shuffle",
         files_read=report.reads,
         files_written=report.writes,
         compute_s=report.seconds,

@@ -10,7 +10,8 @@ from nbreplay.digest import Digest
 from nbreplay.records import BlobRef, FileState, TaskRun, ValueRef
 from nbreplay.tasks.literal import Literals
 from nbreplay.tasks.planner import Known, lineage, placed, plan
-from nbreplay.tasks.shape import Coded, Shaper
+from nbreplay.tasks.shape import Coded
+from nbreplay.tasks.shaper import Shaper
 
 KEPT = ValueRef(codec="plain", stream=BlobRef(digest=Digest("0" * 32), size_bytes=1))
 

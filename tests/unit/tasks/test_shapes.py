@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nbreplay.tasks.literal import Literals
-from nbreplay.tasks.planner import fingerprints, topological
-from nbreplay.tasks.shape import Coded, Shaper
+from nbreplay.tasks.provenance import fingerprints, topological
+from nbreplay.tasks.shape import Coded
+from nbreplay.tasks.shaper import Shaper
 
 
 class ByName:

@@ -7,6 +7,7 @@ import pytest
 from dask._task_spec import Task
 
 from nbreplay.tasks.prints import make_shaper
+from nbreplay.tasks.shape import evaluate
 
 
 def extend(first, second):
@@ -21,7 +22,7 @@ class Box:
 
 def shape(*args):
     made = make_shaper(None).shape("k", Task("k", extend, *args))
-    return made.own(), made.refusals
+    return evaluate(made, []), made.refusals
 
 
 def one_list():
