@@ -58,6 +58,8 @@ class Request:
         Where the kernel process writes what it says outside of cells; None: to this process's own output.
     probes : mapping
         Expressions to print in the kernel when all is done, by a name for each: how tests compare values.
+    epilogue : mapping
+        Sources to run in the kernel after that, likewise; what they print is in the outcome, and how long they took.
     """
 
     kernel: str
@@ -70,22 +72,26 @@ class Request:
     environment: Mapping[str, str] = field(default_factory=dict)
     log: Path | None = None
     probes: Mapping[str, str] = field(default_factory=dict)
+    epilogue: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
 class Outcome:
     """What became of a run: the executed *notebook*, its *cells* (as the reply metadata has them), times, answers.
 
-    *wall_s* runs from the first request to the last reply; *kernel_s*, before it, is the start of the kernel process.
-    *error* is what ended the run, None if nothing did.
+    *wall_s* runs from the first request to the last reply; *kernel_s*, before it, is the start of the kernel process,
+    *settle_s*, after it, the wait for what was still being written.
+    *error* is what ended the run, None if nothing did. *epilogue* has (text, seconds) of what ran after all cells.
     """
 
     notebook: NotebookNode
     cells: list[dict[str, Any]] = field(default_factory=list)
     wall_s: float = 0.0
     kernel_s: float = 0.0
+    settle_s: float = 0.0
     error: RunFailed | None = None
     probes: dict[str, str] = field(default_factory=dict)
+    epilogue: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -145,10 +151,16 @@ class _Run:
             if self.request.first > 1:
                 await self._restore(self.request.first - 1)
             await self._cells()
+            began = time.perf_counter()
             await self._settle()
+            self.outcome.settle_s = time.perf_counter() - began
             if self.outcome.error is None:
                 for name, expression in self.request.probes.items():
                     self.outcome.probes[name] = await self._ask(f"print({expression})", history=True)
+                for name, source in self.request.epilogue.items():
+                    began = time.perf_counter()
+                    text = await self._ask(source, history=True)
+                    self.outcome.epilogue[name] = (text, time.perf_counter() - began)
         except asyncio.CancelledError:
             await self._interrupt()
             raise

@@ -21,6 +21,7 @@ LAYERS = {
     "share": 5, "report": 5,
     "kernels": 5.5,
     "demo": 5.5,
+    "bench": 5.7,  # it measures what the kernels do, over the demo's notebook among others
     "cli": 6,
     "__main__": 7,
 }  # fmt: skip
@@ -37,7 +38,7 @@ DOORS = {
     "lmdb": {"store"},
     "zstandard": {"store"},
     "dill": {"serialize"},
-    "distributed": {"tasks"},
+    "distributed": {"tasks", "bench"},  # bench: what is loaded into the schedulers of the clusters that it measures
     "dask": {"tasks"},
     "ipykernel": {"kernels"},
     "click": {"cli"},
