@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import sys
 import types
+import weakref
 from collections.abc import Iterator
 from functools import cache
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
@@ -27,8 +28,10 @@ from nbreplay.fingerprint.walker import Walker
 VOLATILE = "__nbreplay_volatile__"
 """Attribute by which :func:`nbreplay.volatile` marks a callable; it travels with it."""
 
-_ASKED = {"__doc__", "__name__", "__qualname__", "__annotations__", "__annotate__", "__code__", "__defaults__"}
+_LINES = frozenset({"co_firstlineno", "co_lines", "co_positions", "tb_lineno", "lineno"})
+_ASKED = _LINES | {"__doc__", "__name__", "__qualname__", "__annotations__", "__annotate__"}
 NOT_STATE = {VOLATILE, "__doc__", "__name__", "__qualname__", "__module__", "__annotations__"}
+_NOT_LIBRARY_STATE = NOT_STATE | {"_clear_cache"}  # of functools.singledispatch: a method of its cache
 
 
 def library_token(w: Walker, obj: Any, module: Any, qualname: Any) -> bytes | None:
@@ -54,10 +57,14 @@ def _named(module: str, qualname: str) -> tuple[bytes, refusals.Refusal | None]:
 
 
 def write_function(w: Walker, fn: FunctionType) -> Parts:
+    called, w.called = w.called, False
     token = library_token(w, fn, fn.__module__, fn.__qualname__)
     if token is not None:
         w.out += token
         return None
+    if not (called and w.task) and not w.exact:
+        # Whoever gets it may look: pandas names columns after the functions that made them.
+        w.out += b"n" + text(fn.__name__)
     if not w.number(fn):
         return None
     return _function(w, fn)
@@ -80,7 +87,7 @@ def _function(w: Walker, fn: FunctionType) -> Iterator[Any]:
     if w.exact:
         yield from _own(w, fn, record, follow)
     else:
-        yield from _parts(w, fn)
+        yield from _parts(w, fn, not follow)
         if follow:
             yield from reads_of(w, fn, record)
         w.named.append(fn)
@@ -89,11 +96,15 @@ def _function(w: Walker, fn: FunctionType) -> Iterator[Any]:
 def _note(w: Walker, fn: FunctionType, record: CodeRecord, follow: bool) -> None:
     if follow and not w.in_subwalk:
         w.components.append(Component("function", fn.__qualname__, Digest(record.digest.hex()), fn.__code__))
-    w.asks |= _ASKED & record.names
+    w.asks |= _ASKED & record.names | _ASKED & record.strings
     if fn.__dict__.get(VOLATILE):
         w.refuse("volatile", f"{fn.__qualname__} is marked volatile")
     if not follow:
         return
+    for name in record.unknown:
+        w.refuse("dynamic", f"{fn.__qualname__} holds an instruction of Python that is not known here ({name})")
+    for name in sorted(refused_names.CODE_NAMES & record.names | refused_names.CODE_NAMES & record.strings):
+        w.refuse("dynamic", f"{fn.__qualname__} uses {name}, which reaches any name or the text of the code")
     for name in record.writes:
         w.refuse("effect", f"{fn.__qualname__} assigns the global name {name}")
     for name in sorted(refused_names.FILE_METHODS.intersection(record.names)):
@@ -102,7 +113,7 @@ def _note(w: Walker, fn: FunctionType, record: CodeRecord, follow: bool) -> None
         w.refuse("dynamic", f"{fn.__qualname__} imports all names of {name}")
 
 
-def _parts(w: Walker, fn: FunctionType) -> Iterator[Any]:
+def _parts(w: Walker, fn: FunctionType, library: bool) -> Iterator[Any]:
     """Yield defaults, closure and attributes."""
     yield fn.__defaults__
     defaults = fn.__kwdefaults__
@@ -113,16 +124,17 @@ def _parts(w: Walker, fn: FunctionType) -> Iterator[Any]:
     cells = fn.__closure__ or ()
     names = fn.__code__.co_freevars
     w.out += length(len(cells))
-    writes = CODES(fn.__code__).cell_writes
+    record = CODES(fn.__code__)
     for name, cell in zip(names, cells, strict=True):
         start = len(w.out)
         if w.exact or type(_content(cell)) is types.CellType:
             yield cell
         else:
-            w.meet_cell(cell, name in writes)
-            yield from _in_place(w, cell)
+            w.meet_cell(cell, name in record.cell_writes)
+            yield from _in_place(w, cell, name not in record.cell_escapes, library)
         w.component("closure", f"{fn.__qualname__}: {name}", start, cell)
-    state = {key: value for key, value in fn.__dict__.items() if key not in NOT_STATE}
+    skipped = _NOT_LIBRARY_STATE if library else NOT_STATE
+    state = {key: value for key, value in fn.__dict__.items() if key not in skipped}
     w.out += length(len(state))
     for name in sorted(state):
         w.out += text(name)
@@ -135,7 +147,7 @@ def _own(w: Walker, fn: FunctionType, record: CodeRecord, follow: bool) -> Itera
     if follow and (w.home is None or fn.__globals__ is w.home):
         w.globals |= record.global_names
     yield fn.__doc__ if isinstance(fn.__doc__, str) else None
-    yield from _parts(w, fn)
+    yield from _parts(w, fn, not follow)
     if sys.version_info < (3, 14):
         yield fn.__annotations__ or None  # from 3.14 on, to ask for them runs code
 
@@ -147,7 +159,7 @@ def _content(cell: types.CellType) -> Any:
         return None
 
 
-def _in_place(w: Walker, cell: types.CellType) -> Iterator[Any]:
+def _in_place(w: Walker, cell: types.CellType, called: bool, library: bool) -> Iterator[Any]:
     """Yield what a cell holds. That two functions share it shows only if one of them binds it: see finish_cells."""
     w.out += b"O"
     try:
@@ -155,7 +167,9 @@ def _in_place(w: Walker, cell: types.CellType) -> Iterator[Any]:
     except ValueError:
         w.out += b"empty"
     else:
-        yield content
+        w.called = called and type(content) is FunctionType
+        # What a library remembers in a closure of its own (functools.singledispatch does) is a cache.
+        yield type(content) if library and type(content) is weakref.WeakKeyDictionary else content
 
 
 def finish_cells(w: Walker) -> Iterator[Any]:
@@ -249,16 +263,34 @@ def write_descriptor(w: Walker, obj: Any) -> Parts:
 
 
 def finish_asked(w: Walker) -> Iterator[Any]:
-    """Yield docstrings, names and annotations of all functions if some code asks for them: else they do not count."""
-    if "__doc__" in w.asks:
+    """Yield docstrings, names, annotations and lines of all functions if some code asks: else they do not count."""
+    asks = w.asks
+    if not asks or not w.named:
+        return
+    codes = [obj.__code__ for obj in w.named if type(obj) is FunctionType]
+    if "__doc__" in asks:
         for obj in w.named:
             yield obj.__doc__ if isinstance(obj.__doc__, str) else None
-    if w.asks & {"__name__", "__qualname__"}:
+        yield tuple(CODES(code).said[1::2] for code in codes)
+    if asks & {"__name__", "__qualname__"}:
         for obj in w.named:
             yield (obj.__name__, obj.__qualname__)
-    if w.asks & {"__annotations__", "__annotate__"}:
+        yield tuple(CODES(code).said[0::2] for code in codes)
+    if asks & {"__annotations__", "__annotate__"}:
         for obj in list(w.named):
-            yield from named_parts(w, getattr(obj, "__annotations__", None) or {})
+            try:
+                annotations = obj.__annotations__
+            except Exception:  # noqa: BLE001  # from 3.14 on, to ask for them runs code
+                annotations = None
+            yield from named_parts(w, annotations if type(annotations) is dict else {})
+    if asks & _LINES:
+        yield tuple(map(_lines, codes))
+
+
+def _lines(code: CodeType) -> tuple[Any, ...]:
+    """Return where *code*, and each code in it, stands in its file, line by line."""
+    inner = (_lines(const) for const in code.co_consts if isinstance(const, CodeType))
+    return (code.co_firstlineno, tuple(line for _, _, line in code.co_lines()), *inner)
 
 
 FINISHERS.extend((finish_cells, finish_asked))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import enum
 import functools
+import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -37,7 +38,7 @@ _BOOKKEEPING_ENUM = frozenset(
 
 def type_token(w: Walker, cls: type) -> bytes | None:
     """Return what stands for an installed class, None for one that has to be looked at."""
-    known = w.type_tokens.get(cls, b"")
+    known = w.type_tokens.get(id(cls), b"")  # a metaclass may say what is equal, and what its hash is
     if known != b"":
         return known
     # The dict's own entries: a metaclass may answer what it likes.
@@ -47,7 +48,8 @@ def type_token(w: Walker, cls: type) -> bytes | None:
         where = packages.installed(module) if isinstance(module, str) else None
         if where is not None:  # made in C and not exported: list_iterator and its like
             token = packages.name_bytes(where, module, "!" + qualname)
-    w.type_tokens[cls] = token
+    w.type_tokens[id(cls)] = token
+    w.held.append(cls)
     return token
 
 
@@ -56,6 +58,8 @@ def write_class(w: Walker, cls: type) -> Parts:
     token = type_token(w, cls)
     if token is not None:
         w.out += token
+        if w.task and isinstance(cls, abc.ABCMeta):
+            return _users_of(w, cls)
         return None
     if id(cls) in w.shallow:
         w.shallow.discard(id(cls))
@@ -162,6 +166,15 @@ def _registered(w: Walker, cls: abc.ABCMeta) -> Any:
     return w.hold(frozenset(ref() for ref in found) - {None})
 
 
+def _users_of(w: Walker, cls: abc.ABCMeta) -> Parts:
+    """Return the user's classes that were registered with an abstract class of a library: isinstance answers so."""
+    users = [each for each in _registered(w, cls) or () if type_token(w, each) is None]
+    if not users:
+        return None
+    w.out += b"registered"
+    return (w.hold(frozenset(users)),)
+
+
 def cached_names(cls: type) -> frozenset[str]:
     """Return the attributes that a ``cached_property`` fills: what is remembered is not state."""
     return frozenset(
@@ -177,8 +190,25 @@ def write_type_variable(w: Walker, obj: Any) -> Parts:
     if not w.number(obj):
         return None
     w.out += b"tv" + text(type(obj).__name__) + text(obj.__name__)
-    says = ("__bound__", "__constraints__", "__covariant__", "__contravariant__", "__infer_variance__")
-    return tuple(getattr(obj, name, None) for name in says)
+    says = ("__bound__", "__constraints__", "__covariant__", "__contravariant__", "__infer_variance__", "__default__")
+    return tuple(_said(w, obj, name) for name in says)
+
+
+def _said(w: Walker, obj: Any, name: str) -> Any:
+    """Return what a type parameter or alias says under *name*. From 3.12 on that may run code, once."""
+    try:
+        return w.hold(getattr(obj, name, None))
+    except Exception as e:  # noqa: BLE001  # the user's own expression
+        w.unseen(obj, f"({obj.__name__}) has a {name.strip('_')} that fails ({type(e).__name__}: {e})")
+        return None
+
+
+def write_type_alias(w: Walker, obj: Any) -> Parts:
+    """Write what a ``type X = ...`` statement made."""
+    if not w.number(obj):
+        return None
+    w.out += b"ta" + text(obj.__name__)
+    return (obj.__type_params__, _said(w, obj, "__value__"))
 
 
 def write_cached_property(w: Walker, obj: functools.cached_property[Any]) -> Parts:
@@ -194,6 +224,8 @@ def _choose(cls: type) -> Opener | None:
     return None
 
 
+if sys.version_info >= (3, 12):
+    OPENERS[typing.TypeAliasType] = write_type_alias
 OPENERS.update(dict.fromkeys((typing.TypeVar, typing.ParamSpec, typing.TypeVarTuple), write_type_variable))
 OPENERS.update({type: write_class, ShallowClass: write_shallow, functools.cached_property: write_cached_property})
 CHOOSERS.append(_choose)

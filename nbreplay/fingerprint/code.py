@@ -32,6 +32,9 @@ class CodeRecord:
     global_names: frozenset[str]
     star_imports: tuple[str, ...] = ()
     cell_writes: frozenset[str] = frozenset()  # free variables that it may bind
+    cell_escapes: frozenset[str] = frozenset()  # free variables that it hands on, and not only calls
+    said: tuple[str | None, ...] = ()  # names and docstrings of the code in it
+    unknown: tuple[str, ...] = ()  # instructions that are not understood
 
 
 def analyse(code: CodeType) -> CodeRecord:
@@ -47,6 +50,9 @@ def analyse(code: CodeType) -> CodeRecord:
         global_names=frozenset(outside.globals),
         star_imports=tuple(outside.stars),
         cell_writes=frozenset(outside.cell_writes),
+        cell_escapes=frozenset(outside.cell_escapes),
+        said=tuple(outside.said),
+        unknown=tuple(dict.fromkeys(outside.unknown)),
     )
 
 

@@ -63,9 +63,11 @@ def _content_and_state(w: Walker, obj: Any, shape: Shape, content: Callable[[Wal
     yield from write_state(w, obj, shape, ())
 
 
-def _leaf_content(kind: type) -> Callable[[Walker, Any], Parts]:
+def _leaf_content(kind: type, plain: Callable[[Any], Any]) -> Callable[[Walker, Any], Parts]:
+    """Return what writes the number or text in an instance of a subclass, whatever methods that has of its own."""
+
     def write(w: Walker, obj: Any) -> Parts:
-        w.out += LEAVES[kind](obj)
+        w.out += LEAVES[kind](plain(obj))
         return None
 
     return write
@@ -94,11 +96,11 @@ _CONTENTS: dict[type, Callable[[Walker, Any], Parts]] = {
     tuple: _tuple_content,
     set: _set_content,
     frozenset: _set_content,
-    int: _leaf_content(int),
-    float: _leaf_content(float),
-    complex: _leaf_content(complex),
-    str: _leaf_content(str),
-    bytes: _leaf_content(bytes),
+    int: _leaf_content(int, int.__int__),
+    float: _leaf_content(float, float.__float__),
+    complex: _leaf_content(complex, complex.__pos__),
+    str: _leaf_content(str, str.__str__),
+    bytes: _leaf_content(bytes, lambda obj: bytes.__getitem__(obj, slice(None))),
     BaseException: _exception_content,
 }
 

@@ -7,6 +7,8 @@ import sys
 from types import CodeType
 from typing import Any, NamedTuple
 
+from nbreplay.fingerprint.leaves import words
+
 OPS: dict[str, int] = dis.opmap
 NONE = 0xFFFFFFFF
 BLOCK, SEEN, SPIN = 0xFFFFFFFE, 0xFFFFFFFD, 0xFFFFFFFC  # stand where an opcode would
@@ -21,7 +23,6 @@ _DROPPED = {
     "NOP",
     "CACHE",
     "RESUME",
-    "PUSH_NULL",
     "PRECALL",
     "MAKE_CELL",
     "COPY_FREE_VARS",
@@ -43,6 +44,30 @@ _SPLIT = {  # two loads in one instruction, four bits each
     "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
     "STORE_FAST_LOAD_FAST": ("STORE_FAST", "LOAD_FAST"),
 }
+_PLAIN_NAMES = words("""
+    ASYNC_GEN_WRAP BEFORE_ASYNC_WITH BEFORE_WITH BINARY_OP BINARY_SLICE BINARY_SUBSCR BUILD_CONST_KEY_MAP
+    BUILD_INTERPOLATION BUILD_LIST BUILD_MAP BUILD_SET BUILD_SLICE BUILD_STRING BUILD_TEMPLATE BUILD_TUPLE CALL
+    CALL_FUNCTION_EX CALL_INTRINSIC_1 CALL_INTRINSIC_2 CALL_KW CHECK_EG_MATCH CHECK_EXC_MATCH CLEANUP_THROW COMPARE_OP
+    CONTAINS_OP CONVERT_VALUE COPY DELETE_SUBSCR DICT_MERGE DICT_UPDATE END_FOR END_SEND EXIT_INIT_CHECK FORMAT_SIMPLE
+    FORMAT_VALUE FORMAT_WITH_SPEC GET_AITER GET_ANEXT GET_AWAITABLE GET_ITER GET_LEN GET_YIELD_FROM_ITER IMPORT_STAR
+    IS_OP LIST_APPEND LIST_EXTEND LIST_TO_TUPLE LOAD_ASSERTION_ERROR LOAD_BUILD_CLASS LOAD_COMMON_CONSTANT LOAD_LOCALS
+    LOAD_SPECIAL MAKE_FUNCTION MAP_ADD MATCH_CLASS MATCH_KEYS MATCH_MAPPING MATCH_SEQUENCE POP_EXCEPT POP_ITER POP_TOP
+    PREP_RERAISE_STAR PRINT_EXPR PUSH_EXC_INFO RETURN_GENERATOR SETUP_ANNOTATIONS SET_ADD SET_FUNCTION_ATTRIBUTE
+    SET_UPDATE STORE_SLICE STORE_SUBSCR SWAP TO_BOOL UNARY_INVERT UNARY_NEGATIVE UNARY_NOT UNARY_POSITIVE UNPACK_EX
+    UNPACK_SEQUENCE WITH_EXCEPT_START YIELD_VALUE
+""")
+"""Instructions of Python 3.11 to 3.14 that are what they say: an opcode and a number that means the same wherever it
+stands. One that is in none of these tables may mean anything: see :func:`unknown_in`.
+"""
+
+_POSITIONED = {"END_ASYNC_FOR"}
+"""Instructions whose argument, if there is one, says where the loop began, for debuggers: no jump, and no meaning."""
+
+CALLED = 1 << 15
+"""Among the further bits of an argument: what is loaded is called at once. Not part of the stream."""
+
+_NULL_BEFORE = sys.version_info < (3, 13)
+
 _NAME_SHIFT = {"LOAD_GLOBAL": 1, "LOAD_SUPER_ATTR": 2}
 if sys.version_info >= (3, 12):
     _NAME_SHIFT["LOAD_ATTR"] = 1
@@ -53,7 +78,7 @@ Step = tuple[int, int, Any, int]
 The argument is a name, a constant, a slot, the word that a jump leads to, or a number.
 """
 
-_DROP, PLAIN, LOCAL, CONST, NAME, JUMP, BRANCH, END, _PAIR, _RETURN, _SMALL = range(11)
+_DROP, PLAIN, LOCAL, CONST, NAME, JUMP, BRANCH, END, _PAIR, _RETURN, _SMALL, _NULL, _BARE, _UNKNOWN = range(14)
 
 _UNCONDITIONAL = {"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_ABSOLUTE", "JUMP_BACKWARD_NO_INTERRUPT"}
 _ENDS = {"RETURN_VALUE", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"}
@@ -86,13 +111,19 @@ def _plans() -> list[_Plan]:
     jumps = set(dis.hasjrel) | set(getattr(dis, "hasjump", ()))
     names, consts = set(dis.hasname), set(dis.hasconst)
     local = set(dis.haslocal) | set(dis.hasfree)
-    plans = [_Plan(PLAIN, op) for op in range(256)]
+    plans = [_Plan(_UNKNOWN, op) for op in range(256)]
     for name, op in OPS.items():
         if op > 255:
             continue
         same = OPS.get(_SAME.get(name, name), op)
         if name in _DROPPED:
             plan = _Plan(_DROP, op)
+        elif name == "PUSH_NULL":
+            plan = _Plan(_NULL, op)
+        elif name in _POSITIONED:
+            plan = _Plan(_BARE, op)
+        elif name.startswith("INSTRUMENTED_"):
+            plan = _Plan(_UNKNOWN, op)  # `co_code` does not show them
         elif name in _SPLIT:
             plan = _Plan(_PAIR, op, parts=tuple(OPS[part] for part in _SPLIT[name]))
         elif name == "RETURN_CONST":
@@ -112,13 +143,15 @@ def _plans() -> list[_Plan]:
         elif op in jumps:
             plan = _branch(name, op)
         else:
-            plan = _Plan(PLAIN, same)
+            plan = _Plan(PLAIN if name in _PLAIN_NAMES else _UNKNOWN, same)
         plans[op] = plan
     return plans
 
 
 _PLANS = _plans()
 NAMES_OF = {op: name for name, op in OPS.items()}
+_CALL_FORMS = {OPS["LOAD_METHOD"]} if "LOAD_METHOD" in OPS and OPS["LOAD_METHOD"] < 256 else set()
+_UNKNOWN_OPS = {op for op, plan in enumerate(_PLANS) if plan.kind == _UNKNOWN}
 
 
 def decode(code: CodeType) -> tuple[list[Step], list[int]]:
@@ -127,44 +160,64 @@ def decode(code: CodeType) -> tuple[list[Step], list[int]]:
     consts, names = code.co_consts, code.co_names
     steps: list[Step] = []
     place: list[int] = []
-    arg = 0
-    total = len(raw)
-    for offset in range(0, total, 2):
-        place.append(len(steps))
-        op = raw[offset]
+    add, note, plans = steps.append, place.append, _PLANS
+    arg = called = word = 0
+    for op, low in zip(raw[::2], raw[1::2], strict=True):
+        note(len(steps))
+        word += 1
         if op == _CACHE:
             continue
-        arg |= raw[offset + 1]
+        arg |= low
         if op == _EXTENDED:
             arg <<= 8
             continue
-        kind, same, shift, parts, sign, turned = _PLANS[op]
-        if kind in (LOCAL, PLAIN, END):
-            steps.append((kind, same, arg, 0))
+        kind, same, shift, parts, sign, turned = plans[op]
+        if kind == LOCAL:
+            add((LOCAL, same, arg, called))
+        elif kind in (PLAIN, END):
+            add((kind, same, arg, 0))
         elif kind == CONST:
-            steps.append((CONST, same, consts[arg], 0))
+            add((CONST, same, consts[arg], 0))
         elif kind == NAME:
             # The lowest bit asks for a method or pushes a null; the others mean something.
-            low = (arg & ((1 << shift) - 1)) >> 1 if shift else 0
-            steps.append((NAME, same, names[arg >> shift], low))
+            if op in _CALL_FORMS or (shift and arg & 1):
+                called = CALLED
+            add((NAME, same, names[arg >> shift], called | ((arg & ((1 << shift) - 1)) >> 1 if shift else 0)))
         elif kind in (JUMP, BRANCH):
-            end = offset + 2
-            while end < total and raw[end] == _CACHE:
+            end = word * 2
+            while end < len(raw) and raw[end] == _CACHE:
                 end += 2
-            steps.append((kind, same, (end + sign * arg * 2) // 2, turned))
+            add((kind, same, end // 2 + sign * arg, turned))
+        elif kind == _NULL:
+            if _NULL_BEFORE:
+                called, arg = CALLED, 0
+                continue
+            if steps and steps[-1][0] in (LOCAL, NAME):
+                kind, same, value, bits = steps[-1]
+                steps[-1] = (kind, same, value, bits | CALLED)
         elif kind == _PAIR:
-            steps.append((LOCAL, parts[0], arg >> 4, 0))
-            steps.append((LOCAL, parts[1], arg & 15, 0))
+            add((LOCAL, parts[0], arg >> 4, 0))
+            add((LOCAL, parts[1], arg & 15, 0))
         elif kind == _RETURN:
-            steps.append((CONST, same, consts[arg], 0))
-            steps.append((END, parts[0], 0, 0))
+            add((CONST, same, consts[arg], 0))
+            add((END, parts[0], 0, 0))
         elif kind == _SMALL:
-            steps.append((CONST, same, arg, 0))
-        arg = 0
-    place.append(len(steps))
+            add((CONST, same, arg, 0))
+        elif kind == _BARE:
+            add((PLAIN, same, 0, 0))
+        elif kind == _UNKNOWN:
+            add((PLAIN, same, arg, 0))
+        arg = called = 0
+    note(len(steps))
     if SWAP in raw:
         _unswap(steps)
     return steps, place
+
+
+def unknown_in(code: CodeType) -> list[str]:
+    """Return the instructions of *code* that this version of the package does not know; so they may mean anything."""
+    found = set(code.co_code[::2]) & _UNKNOWN_OPS
+    return sorted(NAMES_OF.get(op, f"number {op}") for op in found)
 
 
 def _unswap(steps: list[Step]) -> None:

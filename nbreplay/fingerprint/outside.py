@@ -7,7 +7,7 @@ from types import CodeType
 from typing import NamedTuple
 
 from nbreplay.fingerprint.leaves import length, text
-from nbreplay.fingerprint.opcodes import DEREF_WRITES, LOAD_FAST, NAMES_OF, STORE_FAST, Step
+from nbreplay.fingerprint.opcodes import CALLED, DEREF_WRITES, LOAD_FAST, NAMES_OF, STORE_FAST, Step
 
 _GLOBAL_LOADS = {"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
 
@@ -22,7 +22,8 @@ class Read(NamedTuple):
     """Something that code reads from outside: a global name or an imported module, and attributes taken from it.
 
     *module* is empty for a global. *called_bare* says that it is called at once, without arguments, somewhere;
-    *certain* that it is read before the code first branches, so in every call.
+    *certain* that it is read before the code first branches, so in every call. *escapes* says that it is handed on
+    somewhere, and not only called at once: then whoever gets it may look at its name.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Read(NamedTuple):
     level: int = 0
     called_bare: bool = False
     certain: bool = False
+    escapes: bool = True
 
 
 @dataclass(slots=True)
@@ -40,6 +42,10 @@ class Outside:
     reads: dict[Source, int] = field(default_factory=dict)
     bare: set[int] = field(default_factory=set)
     certain: set[int] = field(default_factory=set)
+    escaping: set[int] = field(default_factory=set)
+    cell_escapes: set[str] = field(default_factory=set)
+    said: list[str | None] = field(default_factory=list)  # names and docstrings of nested code
+    unknown: list[str] = field(default_factory=list)
     straight: bool = True  # no branch yet, and not inside a nested function
     writes: dict[str, None] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
@@ -48,11 +54,13 @@ class Outside:
     globals: set[str] = field(default_factory=set)
     cell_writes: set[str] = field(default_factory=set)
 
-    def read(self, name: str, attributes: tuple[str, ...], module: str = "", level: int = 0, bare: bool = False) -> int:
+    def read(self, source: Source, *, bare: bool = False, called: bool = False) -> int:
         """Note a read, and return its number."""
-        index = self.reads.setdefault((name, attributes, module, level), len(self.reads))
+        index = self.reads.setdefault(source, len(self.reads))
         if bare:
             self.bare.add(index)
+        if not called:
+            self.escaping.add(index)
         if self.straight:
             self.certain.add(index)
         return index
@@ -60,8 +68,8 @@ class Outside:
     def reads_found(self) -> tuple[Read, ...]:
         """Return what was read, in the order in which it was met."""
         return tuple(
-            Read(name, attributes, module, level, index in self.bare, index in self.certain)
-            for index, (name, attributes, module, level) in enumerate(self.reads)
+            Read(*source, index in self.bare, index in self.certain, index in self.escaping)
+            for index, source in enumerate(self.reads)
         )
 
 
@@ -74,6 +82,8 @@ class Names:
         self.outside = outside
         self.aliases: dict[int, Source] = {}
         self.stored: set[str] = set()
+        # Names that a class body has surely bound itself: until it branches, and if nothing in it is caught.
+        self.surely = not code.co_exceptiontable
 
     def name(self, steps: list[Step], index: int) -> bytes:
         """Return what stands for the name of an instruction; note what that reads from outside."""
@@ -93,7 +103,10 @@ class Names:
         elif operation in ("STORE_GLOBAL", "DELETE_GLOBAL"):
             outside.writes[name] = None
         elif operation == "STORE_NAME":
-            self.stored.add(name)
+            if self.surely:
+                self.stored.add(name)
+        elif operation == "DELETE_NAME":
+            self.stored.discard(name)
         elif operation == "IMPORT_NAME":
             return self._imported(steps, index, name)
         return b"n" + text(name)
@@ -101,9 +114,11 @@ class Names:
     def _read(self, steps: list[Step], index: int, base: Source) -> int:
         """Note a read of *base* and of the attributes that are taken from it at once; remember what it is stored as."""
         attributes = list(base[1])
+        called = steps[index][3]
         index += 1
         while index < len(steps) and NAMES_OF[steps[index][1]] in ("LOAD_ATTR", "IMPORT_FROM"):
             attributes.append(steps[index][2])
+            called |= steps[index][3]
             index += 1
         bare = False
         if index < len(steps):
@@ -111,22 +126,27 @@ class Names:
             bare = NAMES_OF[step[1]] == "CALL" and step[2] == 0
             if step[1] == STORE_FAST:
                 self.aliases[step[2]] = (base[0], tuple(attributes), base[2], base[3])
-        return self.outside.read(base[0], tuple(attributes), base[2], base[3], bare)
+        source = (base[0], tuple(attributes), base[2], base[3])
+        return self.outside.read(source, bare=bare, called=bool(called & CALLED))
 
     def local(self, steps: list[Step], index: int) -> None:
         """Note what an instruction on a local name reads, if that stands for something from outside."""
-        _, op, slot, _ = steps[index]
-        if op == LOAD_FAST and slot in self.aliases:
+        _, op, slot, called = steps[index]
+        if slot >= self.first_free:
+            name = self.code.co_freevars[slot - self.first_free]
+            if op in DEREF_WRITES:
+                self.outside.cell_writes.add(name)
+            elif not called:
+                self.outside.cell_escapes.add(name)
+        elif op == LOAD_FAST and slot in self.aliases:
             self._read(steps, index, self.aliases[slot])
-        elif slot >= self.first_free and op in DEREF_WRITES:
-            self.outside.cell_writes.add(self.code.co_freevars[slot - self.first_free])
 
     def _imported(self, steps: list[Step], index: int, name: str) -> bytes:
         """Return what stands for an import inside the code; what is taken from the module is a read."""
         names = steps[index - 1][2] if index else None
         level = steps[index - 2][2] if index > 1 and type(steps[index - 2][2]) is int else 0
         written = b"m" + text(name) + length(level)
-        self.outside.read(name, (IMPORT_ITSELF,), name, level)
+        self.outside.read((name, (IMPORT_ITSELF,), name, level))
         after = index + 1
         if type(names) is tuple and names:
             if "*" in names:
@@ -135,7 +155,7 @@ class Names:
             while after + 1 < len(steps) and NAMES_OF[steps[after][1]] == "IMPORT_FROM":
                 taken = steps[after][2]
                 self.outside.names.add(taken)
-                self.outside.read(name, (taken,), name, level)
+                self.outside.read((name, (taken,), name, level))
                 self._bind(steps[after + 1], (name, (taken,), name, level))
                 after += 2
             return written
@@ -155,4 +175,4 @@ class Names:
         if NAMES_OF[store[1]] == "STORE_FAST":
             self.aliases[store[2]] = base
         elif NAMES_OF[store[1]].startswith("STORE_"):
-            self.outside.read(*base)
+            self.outside.read(base)

@@ -36,17 +36,18 @@ def reads_of(w: Walker, fn: FunctionType, record: CodeRecord) -> Iterator[Any]:
         w.out += b"g" + length(used)
         if value is _UNBOUND:
             w.out += b"unbound"
-            if read.module:
-                w.out += unloaded(w, read.module)
+            if read.module or read.level:
+                w.out += unloaded(w, _module_name(read, namespace))
         elif isinstance(value, ModuleType) and read.attributes[used : used + 1] == (IMPORT_ITSELF,):
             where = packages.installed(value.__name__)
             w.out += b"import" + (text(where.name) + text(where.version) if where else b"")
         else:
             w.pardon = seeded and path in refused_names.BY_PATH and refused_names.BY_PATH[path][0] == "random"
+            w.called = not read.escapes and type(value) is FunctionType
             yield value
-            w.pardon = False
+            w.pardon = w.called = False
         if w.task:
-            w.component("global" if not read.module else "import", _shown(read, used), start, value)
+            w.component("global" if not read.module and not read.level else "import", _shown(read, used), start, value)
 
 
 def _shown(read: Read, used: int) -> str:
@@ -54,15 +55,19 @@ def _shown(read: Read, used: int) -> str:
 
 
 def _root(read: Read, namespace: dict[str, Any]) -> Any:
-    if not read.module:
+    if not read.module and not read.level:
         value = namespace.get(read.name, _UNBOUND)
         return _BUILTINS.get(read.name, _UNBOUND) if value is _UNBOUND else value
-    name = read.module
-    if read.level:
-        package = namespace.get("__package__") or str(namespace.get("__name__", "")).rpartition(".")[0]
-        base = package.rsplit(".", read.level - 1)[0] if read.level > 1 else package
-        name = f"{base}.{name}" if name else base
-    return sys.modules.get(name, _UNBOUND)
+    return sys.modules.get(_module_name(read, namespace), _UNBOUND)
+
+
+def _module_name(read: Read, namespace: dict[str, Any]) -> str:
+    """Return the whole name of the module that *read* imports, of which the code may give only the end."""
+    if not read.level:
+        return read.module
+    package = namespace.get("__package__") or str(namespace.get("__name__", "")).rpartition(".")[0]
+    base = package.rsplit(".", read.level - 1)[0] if read.level > 1 else package
+    return f"{base}.{read.module}" if read.module else str(base)
 
 
 def _look_up(read: Read, namespace: dict[str, Any]) -> tuple[Any, int, str]:
@@ -72,7 +77,7 @@ def _look_up(read: Read, namespace: dict[str, Any]) -> tuple[Any, int, str]:
     """
     value = _root(read, namespace)
     used, path = 0, ""
-    if value is not _UNBOUND and not read.module and read.name not in namespace:
+    if value is not _UNBOUND and not read.module and not read.level and read.name not in namespace:
         path = f"builtins:{read.name}"
     for name in read.attributes:
         if not isinstance(value, ModuleType) or name == IMPORT_ITSELF:
@@ -89,6 +94,7 @@ def _look_up(read: Read, namespace: dict[str, Any]) -> tuple[Any, int, str]:
 def _refuse(w: Walker, read: Read, value: Any, used: int, path: str, record: CodeRecord, seeded: bool) -> None:
     """Note why what is read makes a result unrepeatable."""
     module, _, name = path.partition(":")
+    w.asks.update(refused_names.ASKING.get(path) or refused_names.ASKING.get(module) or ())
     if path in refused_names.BY_PATH and not _is_users(value):
         kind = refused_names.BY_PATH[path][0]
         if not (kind == "random" and seeded):

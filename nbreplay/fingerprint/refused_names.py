@@ -40,7 +40,9 @@ _NAMES: dict[Why, str] = {
     """,
     ("dynamic", "looks into running code"): """
         sys: _getframe _current_frames modules settrace setprofile
-        inspect: currentframe stack trace getframeinfo
+        inspect:
+            currentframe stack trace getframeinfo getsource getsourcelines getsourcefile getfile getcomments findsource
+        dis: dis disco code_info get_instructions Bytecode
     """,
     ("dynamic", "looks at all objects"): """
         gc: get_objects get_referrers get_referents
@@ -179,6 +181,24 @@ BY_PATH: dict[str, Why] = dict(_paths())
 
 BY_MODULE: dict[str, Why] = {module: why for why, names in _MODULES.items() for module in names.split()}
 """Modules of which every function and class is refused, submodules too, to the reason."""
+
+CODE_NAMES = frozenset(
+    words("""
+        __globals__ __subclasses__ f_globals f_locals f_back f_code f_lineno tb_frame gi_frame cr_frame ag_frame
+        co_code co_consts co_filename co_linetable co_lnotab co_name co_qualname co_names co_varnames co_freevars
+        co_cellvars co_nlocals co_stacksize
+    """)
+)
+"""Attributes that lead from a function to any name, or to how its code is spelt."""
+
+ASKING: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("inspect", "pydoc", "operator:attrgetter"), words("__doc__ __name__ __annotations__")),
+    **dict.fromkeys(("functools:wraps", "functools:update_wrapper"), words("__doc__ __name__ __annotations__")),
+    **dict.fromkeys(("builtins:help", "builtins:dir"), words("__doc__ __name__")),
+    **dict.fromkeys(("typing:get_type_hints", "annotationlib", "functools:singledispatch"), words("__annotations__")),
+    "traceback": words("__name__ lineno"),
+}
+"""Library functions, or whole modules, to what they look at in the functions that they are given."""
 
 SEEDS = frozenset({"random:seed", "numpy.random:seed", "numpy.random.mtrand:seed", "torch:manual_seed"})
 """Calls after which a global generator is no longer without a seed."""

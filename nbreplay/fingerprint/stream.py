@@ -24,6 +24,7 @@ written out each time, all else once and then referred to.
 
 from __future__ import annotations
 
+import sys
 from array import array
 from types import CodeType
 from typing import Any
@@ -32,6 +33,7 @@ from nbreplay.fingerprint.leaves import framed, length, pure_constant, text
 from nbreplay.fingerprint.opcodes import (
     BLOCK,
     BRANCH,
+    CALLED,
     CONST,
     END,
     LOCAL,
@@ -46,11 +48,14 @@ from nbreplay.fingerprint.opcodes import (
     Step,
     decode,
     handlers_of,
+    unknown_in,
 )
 from nbreplay.fingerprint.outside import Names, Outside
 
 _KEPT_FLAGS = 0x1 | 0x2 | 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200
 """CO_OPTIMIZED, NEWLOCALS, VARARGS, VARKEYWORDS, GENERATOR, COROUTINE, ITERABLE_COROUTINE, ASYNC_GENERATOR."""
+
+_HAS_DOCSTRING = 0x4000000  # CO_HAS_DOCSTRING, from 3.13 on
 
 _BOOKKEEPING = {"__doc__", "__firstlineno__", "__static_attributes__"}
 """Names that the compiler itself stores in a class body."""
@@ -79,9 +84,11 @@ class Encoder:
 
     def constant(self, value: Any) -> bytes:
         if type(value) is CodeType:
-            straight, self.outside.straight = self.outside.straight, False
-            written = b"C" + Encoder(value, self.outside).encode()
-            self.outside.straight = straight
+            outside = self.outside
+            straight, outside.straight = outside.straight, False
+            written = b"C" + Encoder(value, outside).encode()
+            outside.straight = straight
+            outside.said += (value.co_qualname, docstring_of(value))
             return written
         if type(value) is str:
             self.outside.strings.add(value)
@@ -92,6 +99,7 @@ class Encoder:
     def encode(self) -> bytes:
         """Return the canonical form of the code object."""
         code = self.code
+        self.outside.unknown += unknown_in(code)
         steps, place = decode(code)
         flow = Flow(steps, place, _without_bookkeeping(steps))
         under = handlers_of(code, place, len(steps)) if code.co_exceptiontable else {}
@@ -124,10 +132,11 @@ class Encoder:
                     value = self.entry(names.name(steps, index))
                 elif kind == BRANCH:
                     value = low = 0
-                    self.outside.straight = False
+                    self.outside.straight = names.surely = False
                 else:
                     value = arg & 0xFFFFFFFF
                 handler = under.get(index)
+                low &= ~CALLED
                 if handler is None:
                     stream.extend((op | low << 16, value, NONE))
                 else:
@@ -164,6 +173,14 @@ class Encoder:
         code = self.code
         others = sum(name not in code.co_varnames for name in code.co_cellvars)
         return len(code.co_varnames) + others + index
+
+
+def docstring_of(code: CodeType) -> str | None:
+    """Return what becomes the docstring of a function made of *code*, or None."""
+    first = code.co_consts[0] if code.co_consts else None
+    if sys.version_info >= (3, 13) and not code.co_flags & _HAS_DOCSTRING:
+        return None
+    return first if isinstance(first, str) else None
 
 
 def _without_bookkeeping(steps: list[Step]) -> list[bool]:

@@ -38,14 +38,32 @@ _BY_EXACT_TYPE = (
 
 
 def write_by_type(w: Walker, obj: Any) -> Parts:
-    """Write a logger, lock or weak container: its type and name, never what it holds at the moment."""
+    """Write a logger, lock or weak container: its type and name; beyond the namespace's mode, what code can ask it."""
     if w.exact:
         if not w.number(obj):
             return None
         w.link(obj)
+    elif isinstance(obj, threading.local):
+        w.unseen(obj, "holds other values in each thread")
+        return None
     w.out += b"#"
     name = getattr(obj, "name", None) if isinstance(obj, logging.Logger) else None
-    return (*write_type_of(w, type(obj)), name)
+    return (*write_type_of(w, type(obj)), name, *(() if w.exact else _held(w, obj)))
+
+
+def _held(w: Walker, obj: Any) -> tuple[Any, ...]:
+    """Return what code could read from *obj* at this moment: an event's flag, what a weak container holds."""
+    if isinstance(obj, threading.Event):
+        return (obj._flag,)  # type: ignore[attr-defined]  # is_set() could be the user's
+    if isinstance(obj, threading.Semaphore):
+        return (obj._value,)
+    if isinstance(obj, weakref.WeakSet):
+        return (w.hold(set(obj)),)
+    if isinstance(obj, weakref.WeakKeyDictionary | weakref.WeakValueDictionary):
+        return (w.hold(list(obj.items())),)
+    if isinstance(obj, weakref.ReferenceType):
+        return (obj(),)
+    return ()
 
 
 def write_object(w: Walker, obj: object) -> Parts:

@@ -30,7 +30,7 @@ from nbreplay.fingerprint.openers import FINISHERS, Opener, Parts, fill, opener_
 from nbreplay.fingerprint.refusals import Refusal
 from nbreplay.fingerprint.refused_names import Kind
 
-ALGORITHM = b"nbreplay-fingerprint-1"
+ALGORITHM = b"nbreplay-fingerprint-2"
 """Changes whenever the same value would be written differently."""
 
 _EXACT_LEAVES = {**LEAVES, float: leaves.of_float_exact}
@@ -60,7 +60,7 @@ class Walker:
         words("""
             mode exact task home main out memo keep held leaves openers pure tokens type_tokens collecting objects spans
             chunks definitions globals opaque refusals components buffer_bytes opened deadline stop pardon later memory
-            shallow asks named cells bound_cells in_subwalk key_runs
+            shallow asks named cells bound_cells in_subwalk key_runs called
         """)
     )
 
@@ -71,6 +71,7 @@ class Walker:
         home: dict[str, Any] | None = None,
         budget_s: float | None = None,
         stop: Callable[[], bool] | None = None,
+        called: bool = False,
     ) -> None:
         self.mode = mode
         self.exact = mode is Mode.NAMESPACE
@@ -85,7 +86,7 @@ class Walker:
         self.openers: dict[type, Opener] = {}
         self.pure: dict[int, bytes | None] = {}
         self.tokens: dict[int, tuple[bytes | None, Refusal | None]] = {}
-        self.type_tokens: dict[type, bytes | None] = {}
+        self.type_tokens: dict[int, bytes | None] = {}
         self.collecting = self.exact
         self.objects: dict[int, object] = {}
         self.spans: list[tuple[int, int]] = []
@@ -102,7 +103,9 @@ class Walker:
         self.later: list[type] = []
         self.memory: dict[int, Memory] = {}  # by id of a buffer's owner
         self.shallow: set[int] = set()  # classes met through instances only
-        self.asks: set[str] = set()  # __doc__, __name__ ...: what code asks functions for
+        # __doc__, __name__ ...: what code asks functions for. Whoever gets a function as data may ask for any of them.
+        self.asks: set[str] = {"__doc__", "__annotations__"} if mode is Mode.VALUE else set()
+        self.called = called  # what is written next is a function that is only called, not handed on
         self.named: list[Any] = []  # functions and classes that could be asked
         self.pardon = False  # what is being written is a generator that the code seeds first
         self.cells: list[Any] = []  # cells of functions in the order in which they were met, each time
@@ -263,6 +266,7 @@ def walk(
     home: dict[str, Any] | None = None,
     budget_s: float | None = None,
     stop: Callable[[], bool] | None = None,
+    called: bool = True,
 ) -> Walk:
     """Walk *value* and everything that it reaches.
 
@@ -278,6 +282,9 @@ def walk(
         Seconds after which the walk gives up.
     stop : callable, optional
         Asked now and then, on this thread; True gives up.
+    called : bool
+        ``TASK`` only: whether a function given as *value* is called, and not handed on to others, who may look at its
+        name.
 
     Raises
     ------
@@ -285,4 +292,6 @@ def walk(
         *budget_s* is over, or *stop* said so.
     """
     fill()
-    return Walker(mode, home=home, budget_s=budget_s, stop=stop).walk(value)
+    return Walker(mode, home=home, budget_s=budget_s, stop=stop, called=called and type(value) is FunctionType).walk(
+        value
+    )
