@@ -43,6 +43,8 @@ def _array(w: Walker, obj: Any) -> Iterator[Any]:
         yield from write_type_of(w, type(obj))
         yield from named_parts(w, _state(w, obj))
     if dtype.hasobject or dtype.kind == "T":  # references, or text of any length: not a buffer
+        if w.exact:
+            memory(w, plain)
         yield tuple(plain.ravel(order="F" if order == b"F" else "C").tolist())
         return
     if w.exact:
@@ -72,12 +74,28 @@ def contents(w: Walker, plain: Any) -> bytes:
         flat = plain
     elif flags.f_contiguous:
         flat = plain.T
+    elif (overlapping := _overlapping(plain)) is not None:
+        return b"o" + b"".join(map(of_int, (*plain.strides, len(overlapping)))) + buffer_bytes(w, overlapping)
     else:
         flat = plain.copy(order="C")
     address = flat.__array_interface__["data"][0]
     if not flat.size:
         return buffer_bytes(w, b"")
     return buffer_bytes(w, flat.reshape(-1).view("u1").data, address)
+
+
+def _overlapping(plain: Any) -> Any:
+    """Return the memory of an array whose elements share it, if that is smaller than they are: a broadcast, a window.
+
+    Such an array may stand for more elements than any memory could hold.
+    """
+    import numpy as np
+
+    start, stop = span(plain)
+    if stop - start >= plain.nbytes:
+        return None
+    held = {"data": (start, True), "shape": (stop - start,), "typestr": "|u1", "version": 3}
+    return np.asarray(type("Held", (), {"__array_interface__": held, "array": plain})()).data
 
 
 def memory(w: Walker, plain: Any) -> None:
@@ -147,6 +165,10 @@ def _fields(w: Walker, dtype: Any) -> Iterator[Any]:
 
 def write_scalar(w: Walker, obj: Any) -> Parts:
     w.out += b"ns"
+    if w.exact and obj.dtype.kind == "V" and obj.dtype.itemsize and obj.base is not None:  # a view of a record
+        start = obj.__array_interface__["data"][0]
+        w.hold(obj)
+        w.spans.append((start, start + obj.dtype.itemsize))
     if obj.dtype.hasobject:
         return (obj.dtype, obj.item())
     w.out += buffer_bytes(w, obj.tobytes())

@@ -25,6 +25,9 @@ from nbreplay.namespace.writing import unwritten, write
 from nbreplay.records import BlobRef, Group, NameState, Reads, Writes
 from nbreplay.store import Store
 
+_OF_OWNERS = frozenset({"resize", "owndata", "OWNDATA", "flags"})
+"""Words of cells that may ask whose memory an array's is."""
+
 
 class Tracker:
     """Follows the names that cells make: what a cell touches, reads and changes, and brings back what is kept.
@@ -181,7 +184,12 @@ class Tracker:
         """Load what the cell can reach; return what could not be brought to life, in words for the user."""
         live = self._live
         names = set(live.states) if touched.everything else set(touched.names)
-        problems = self._loader.bring(names)
+        # In place only memory of one's own can be resized; it costs a copy, so large arrays are maps otherwise.
+        live.session.owning = not _OF_OWNERS.isdisjoint(self._cell.words)
+        try:
+            problems = self._loader.bring(names)
+        finally:
+            live.session.owning = False
         live.results.align()
         live.release(name for name in names if not live.quick.has(name))
         return problems

@@ -1,7 +1,9 @@
 """Arrays as views of memory, so that two views of one memory are that again after a restore.
 
-The unit of keeping is the memory, not the array: an array is (memory, offset, shape, strides, dtype, writeable). Of a
-memory that nobody holds by itself only the range that live views cover is kept.
+The unit of keeping is the memory, not the array: an array is (memory, offset, shape, strides, dtype, writeable, class).
+A memory knows the form of the array at its root, which owns it. Of a large one whose root nobody holds by itself
+only the range that live views cover is kept. How arrays are made again is in :mod:`nbreplay.serialize.array_views`;
+those of objects are containers, in :mod:`nbreplay.serialize.object_arrays`.
 """
 
 from __future__ import annotations
@@ -11,20 +13,21 @@ import sys
 from dataclasses import dataclass, field
 from typing import Any
 
+from nbreplay.serialize import array_files, object_arrays
+from nbreplay.serialize.array_views import Form, large_memory, set_attributes, small_memory, view, void_of, whole
 from nbreplay.serialize.functions import Reduced
-from nbreplay.serialize.session import Session, current
+from nbreplay.serialize.session import Session
 
 SMALL_BYTES = 4096
 """Memory up to this size stays in the stream: a blob of its own would cost more than it saves."""
 
-
-OWNED_BYTES = 16 << 20
-"""Arrays up to this size own their memory again after a restore; larger ones are maps of it, which cost nothing."""
+Range = tuple[int, int]
+"""Addresses [start, stop)."""
 
 
 @dataclass(slots=True, eq=False)
 class Memory:
-    """One memory that arrays of a dump view: its address and size, and the range of it that they cover."""
+    """One memory that arrays of a dump view: its address and size, the range of it that they cover, its root's form."""
 
     number: int
     address: int
@@ -32,6 +35,7 @@ class Memory:
     root: Any
     start: int
     stop: int
+    form: Form | None = None
 
     def view(self) -> memoryview:
         """Return the covered range, without a copy."""
@@ -40,59 +44,88 @@ class Memory:
 
 @dataclass(slots=True)
 class Memories:
-    """The memories that one dump met, large ones numbered."""
+    """The memories that one dump met, large ones numbered.
+
+    *joined* are ranges that an earlier dump of the same values found to overlap: each is one memory.
+    """
 
     session: Session
+    joined: tuple[Range, ...] = ()
     by_place: dict[tuple[int, int], Memory] = field(default_factory=dict)
     small: dict[tuple[int, int], Memory] = field(default_factory=dict)
     held: list[Any] = field(default_factory=list)
     """Temporary objects that the pickler's memo knows by id."""
 
+    def overlaps(self) -> tuple[Range, ...]:
+        """Return the ranges of memories that overlap and are not one yet, joined."""
+        found: list[list[int]] = []
+        count = 0
+        memories = (*self.by_place.values(), *self.small.values())
+        for start, stop in sorted((each.address, each.address + each.size_bytes) for each in memories):
+            if found and start < found[-1][1]:
+                found[-1][1] = max(found[-1][1], stop)
+                count += 1
+            else:
+                found.append([start, stop])
+        return tuple((start, stop) for start, stop in found) if count else ()
+
     def reduce(self, value: Any) -> Any:
         """Reduce an ndarray; NotImplemented leaves it to numpy."""
         numpy = sys.modules["numpy"]
-        kind = type(value)
-        if value.dtype.hasobject or value.dtype.itemsize == 0:
+        dtype = value.dtype
+        if value is numpy.ma.masked:
             return NotImplemented
-        if kind is not numpy.ndarray:
-            return self._reduce_subclass(value, numpy)
         root, source = self._root(value, numpy)
+        if dtype.hasobject or dtype.kind == "T":
+            return object_arrays.reduce_objects(value, root, numpy)
+        if dtype.itemsize == 0:
+            return NotImplemented
+        if source is None and type(root.base).__name__ == "mmap":
+            found = array_files.reduce_mapped(value, root, numpy)
+            if found is not None:
+                return found
         address = value.__array_interface__["data"][0]
-        how = (value.shape, value.strides, value.dtype, value.flags.writeable)
+        kind = type(value)
+        how = (value.shape, value.strides, dtype, value.flags.writeable, kind)
         if source is not None:
             origin = numpy.frombuffer(source, numpy.uint8).__array_interface__["data"][0]
-            return view, (source, address - origin, *how)
+            return self._with_state(view, (source, address - origin, *how), value)
         low, high = numpy.lib.array_utils.byte_bounds(value) if value.size else (address, address)
-        place, size = _extent(root, numpy)
-        if not place <= low <= high <= place + size:
-            place, size, root = low, high - low, value
-        memory = self._memory(place, size, root, low - place, high - place)
-        return view, (memory, address - place, *how)
+        memory = self._memory(low, high, value, root, numpy)
+        if value is root and memory.form is not None and memory.form.kind is kind:
+            return self._with_state(whole, (memory,), value)
+        return self._with_state(view, (memory, address - memory.address, *how), value)
 
-    def _reduce_subclass(self, value: Any, numpy: Any) -> Any:
-        kind = type(value)
-        if kind is numpy.memmap:
-            return self._reduce_memmap(value, numpy)
-        if kind.__reduce__ is not numpy.ndarray.__reduce__ or kind.__reduce_ex__ is not numpy.ndarray.__reduce_ex__:
+    def reduce_void(self, scalar: Any) -> Any:
+        """Reduce one record that is a view of the array it was taken from."""
+        numpy = sys.modules["numpy"]
+        if not isinstance(scalar.base, numpy.ndarray) or not scalar.dtype.itemsize:
             return NotImplemented
-        bare = value.view(numpy.ndarray)
-        self.held.append(bare)
-        return as_kind, (bare, kind), None, None, None
+        root, source = self._root(scalar.base, numpy)
+        address = scalar.__array_interface__["data"][0]
+        if scalar.dtype.hasobject:
+            args = object_arrays.reduce_part(root, address, (), (), scalar.dtype, numpy.ndarray)
+            return void_of, (object_arrays.object_view, args)
+        if source is not None or type(root.base).__name__ == "mmap":
+            return NotImplemented
+        memory = self._memory(address, address + scalar.dtype.itemsize, scalar.base, root, numpy)
+        how = ((), (), scalar.dtype, bool(scalar.flags.writeable), numpy.ndarray)
+        return void_of, (view, (memory, address - memory.address, *how))
 
-    def _reduce_memmap(self, value: Any, numpy: Any) -> Any:
-        if value.filename is None or value.mode == "c" or type(value.base).__name__ != "mmap":
-            bare = value.view(numpy.ndarray)
-            self.held.append(bare)
-            return bare_copy, (bare,)
-        order = "F" if value.flags.f_contiguous and not value.flags.c_contiguous else "C"
-        mode = "r" if value.mode == "r" else "r+"
-        return open_memmap, (str(value.filename), value.dtype, mode, value.offset, value.shape, order)
+    def _with_state(self, make: Any, args: tuple[Any, ...], value: Any) -> Reduced:
+        state = attributes_of(value)
+        return (make, args) if state is None else (make, args, state, None, None, set_attributes)
 
     def _root(self, value: Any, numpy: Any) -> tuple[Any, Any]:
         """Return the array at the root of *value*'s bases, and the user's object it views, if there is one."""
         root = value
-        while isinstance(root.base, numpy.ndarray):
-            root = root.base
+        while True:
+            base = root.base
+            if type(base).__name__ == "DummyArray":  # of as_strided
+                base = base.base
+            if not isinstance(base, numpy.ndarray):
+                break
+            root = base
         if self.session.memories.get(id(root)) is root:
             return root, None
         source = root.base
@@ -100,22 +133,59 @@ class Memories:
             source = source.obj
         return root, source if type(source) in (bytes, bytearray, array.array) else None
 
-    def _memory(self, place: int, size: int, root: Any, start: int, stop: int) -> Memory:
+    def _memory(self, low: int, high: int, value: Any, root: Any, numpy: Any) -> Memory:
+        """Return the memory that holds the addresses from *low* to *high*, which *value* covers."""
+        place, size = _extent(root, numpy)
+        form: Form | None = self._form(root)
+        for start, stop in self.joined:
+            if start <= low and high <= stop and low < high:
+                if (start, stop - start) != (place, size):
+                    place, size, root, form = start, stop - start, _Owners(root), None
+                break
+        if not place <= low <= high <= place + size:
+            place, size, root, form = low, high - low, value, None
         key = (place, size)
         table = self.small if size <= SMALL_BYTES else self.by_place
         memory = table.get(key)
         if memory is None:
-            memory = table[key] = Memory(len(table), place, size, root, start, stop)
-        memory.start = min(memory.start, start)
-        memory.stop = max(memory.stop, stop)
+            memory = table[key] = Memory(len(table), place, size, root, low - place, high - place)
+        if memory.form is None or (form is not None and value is root):
+            memory.form = form
+        if type(memory.root) is _Owners:
+            memory.root.all.append(value)
+        memory.start = min(memory.start, low - place)
+        memory.stop = max(memory.stop, high - place)
         return memory
+
+    def _form(self, root: Any) -> Form:
+        flags = root.flags
+        owned = bool(flags.owndata) or self.session.memories.get(id(root)) is root
+        return Form(type(root), root.dtype, root.shape, root.strides, bool(flags.writeable), owned)
 
     def reduce_memory(self, memory: Memory) -> Reduced:
         """The memory itself: small in the stream, large by its number."""
+        form = None if memory.form is None else tuple(memory.form)
         if memory.size_bytes <= SMALL_BYTES:
             memory.start, memory.stop = 0, memory.size_bytes
-            return small_memory, (bytes(memory.view()),)
-        return large_memory, (memory.number,)
+            return small_memory, (bytes(memory.view()), form)
+        return large_memory, (memory.number, form)
+
+
+def attributes_of(value: Any) -> Any:
+    """Return what an instance of a subclass carries beside its elements: its dict, or that and its slots."""
+    if type(value).__flags__ & 1 << 9 or "__dict__" in dir(type(value)):  # made by a class statement
+        state = object.__getstate__(value)
+        if isinstance(state, dict) and "_mmap" in state:
+            state = {key: each for key, each in state.items() if key != "_mmap"}
+        return state
+    return None
+
+
+class _Owners:
+    """The arrays that together keep a joined memory alive."""
+
+    def __init__(self, *all_: Any) -> None:
+        self.all = list(all_)
 
 
 class _Interface:
@@ -138,78 +208,3 @@ def _extent(root: Any, numpy: Any) -> tuple[int, int]:
         return root.__array_interface__["data"][0], 0
     low, high = numpy.lib.array_utils.byte_bounds(root)
     return low, high - low
-
-
-# ---------------------------------------------------------------- named in streams
-
-
-class Loaded:
-    """A memory that is being restored. *start* is where in the original memory its bytes begin."""
-
-    __slots__ = ("data", "root", "start")
-
-    def __init__(self, start: int, data: Any) -> None:
-        self.start = start
-        self.data = data
-        self.root: Any = None
-
-    def owner(self, numpy: Any, offset: int, shape: Any, strides: Any, dtype: Any, writeable: bool) -> Any:
-        """Return an array that owns the memory, as it did when it was kept, if the first one met may be that.
-
-        It can be resized, and is the base of the views that follow. That costs a copy, so large ones stay maps.
-        """
-        size = len(self.data)
-        if self.root is not None or offset != self.start or not writeable or size > OWNED_BYTES:
-            return None
-        made = numpy.empty(shape, dtype)
-        if made.nbytes != size or made.strides != tuple(strides):
-            return None
-        if size:
-            made.reshape(-1).view(numpy.uint8)[:] = numpy.frombuffer(self.data, numpy.uint8)
-        self.root = made
-        return made
-
-    def buffer(self, numpy: Any) -> Any:
-        """Return what views are views of."""
-        if self.root is None:
-            self.root = numpy.frombuffer(self.data, numpy.uint8)
-            current().session.memories[id(self.root)] = self.root
-        return self.root
-
-
-def small_memory(data: bytes) -> Loaded:
-    return Loaded(0, bytearray(data))
-
-
-def large_memory(number: int) -> Loaded:
-    start, data = current().memories[number]
-    return Loaded(start, data)
-
-
-def view(memory: Any, offset: int, shape: Any, strides: Any, dtype: Any, writeable: bool) -> Any:
-    import numpy
-
-    if isinstance(memory, Loaded):
-        owner = memory.owner(numpy, offset, shape, strides, dtype, writeable)
-        if owner is not None:
-            return owner
-        offset -= memory.start
-        memory = memory.buffer(numpy)
-    made = numpy.ndarray(shape, dtype, memory, offset, strides)
-    if made.flags.writeable and not writeable:
-        made.flags.writeable = False
-    return made
-
-
-def as_kind(bare: Any, kind: Any) -> Any:
-    return bare.view(kind)
-
-
-def bare_copy(bare: Any) -> Any:
-    return bare.copy()
-
-
-def open_memmap(filename: str, dtype: Any, mode: Any, offset: int, shape: Any, order: Any) -> Any:
-    import numpy
-
-    return numpy.memmap(filename, dtype, mode, offset, shape, order)

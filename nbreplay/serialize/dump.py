@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbreplay.digest import CHUNK_BYTES, Digest, chunk_digests, digest_chunked, flat
-from nbreplay.serialize.lease import Lease
 from nbreplay.serialize.arrays import Memories
+from nbreplay.serialize.lease import Lease
 from nbreplay.serialize.pickler import UnitPickler
 from nbreplay.serialize.session import Session
 from nbreplay.serialize.standin import Refused

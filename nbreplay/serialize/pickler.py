@@ -14,7 +14,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from nbreplay.serialize import classes, frames, functions, reducers
+from nbreplay.serialize import classes, frames, functions, libraries, reducers
 from nbreplay.serialize.arrays import Memories, Memory
 from nbreplay.serialize.functions import Reduced, importable
 from nbreplay.serialize.session import Session, current, fetch
@@ -81,9 +81,15 @@ class Reducers:
         top = kind.__module__.partition(".")[0]
         if top == "numpy":
             self.modules.add("numpy")
-            if isinstance(obj, sys.modules["numpy"].ndarray):
-                return self.memories.reduce(obj)
-        elif top == "pandas":
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and issubclass(kind, numpy.ndarray):  # subclasses are of any module
+            return self.memories.reduce(obj)
+        if numpy is not None and issubclass(kind, numpy.void):
+            return self.memories.reduce_void(obj)
+        of_library = libraries.reducer_of(kind)
+        if of_library is not None:
+            return of_library(self, obj)
+        if top == "pandas":
             name = kind.__name__
             if name.endswith("Block"):
                 return frames.reduce_block(obj)

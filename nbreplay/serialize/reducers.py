@@ -97,9 +97,28 @@ def _weak(value: Any) -> Reduced:
 
 
 def _memoryview(value: memoryview) -> Reduced:
-    if value.nbytes != memoryview(value.obj).nbytes or not value.contiguous:
-        raise TypeError("a memoryview of a part of another object")
-    return make_memoryview, (value.obj, value.format, tuple(value.shape or ()), value.readonly)
+    with memoryview(value.obj) as whole:
+        if not value.contiguous or not whole.contiguous:
+            raise TypeError("a memoryview of a part of another object")
+        start = _address_of(value) - _address_of(whole) if value.nbytes else 0
+        if not 0 <= start <= start + value.nbytes <= whole.nbytes:
+            raise TypeError("a memoryview of something else than its object")
+        part = (start, value.nbytes) if value.nbytes != whole.nbytes else None
+    return make_memoryview, (value.obj, value.format, tuple(value.shape or ()), value.readonly, part)
+
+
+def _address_of(value: memoryview) -> int:
+    """Return where the memory of *value*, which is contiguous, begins."""
+    import ctypes
+
+    described = (ctypes.c_void_p * 16)()  # a Py_buffer and more; its first field is the address
+    get, release = ctypes.pythonapi.PyObject_GetBuffer, ctypes.pythonapi.PyBuffer_Release
+    strided = 0x18  # PyBUF_STRIDES: of any layout, and it need not be writable
+    get(ctypes.py_object(value), ctypes.byref(described), ctypes.c_int(strided))
+    try:
+        return described[0] or 0
+    finally:
+        release(ctypes.byref(described))
 
 
 def _file(value: Any) -> Reduced:
@@ -195,8 +214,12 @@ def attribute_of(module: str, name: str) -> Any:
     return getattr(sys.modules[module], name)
 
 
-def make_memoryview(obj: Any, kind: str, shape: tuple[int, ...], readonly: bool) -> memoryview:
+def make_memoryview(
+    obj: Any, kind: str, shape: tuple[int, ...], readonly: bool, part: tuple[int, int] | None = None
+) -> memoryview:
     made = memoryview(obj)
+    if part is not None:
+        made = made.cast("B")[part[0] : part[0] + part[1]]
     if (made.format, tuple(made.shape or ())) != (kind, shape):
         made = made.cast("B").cast(kind, shape)  # type: ignore[call-overload]  # any native format
     return made.toreadonly() if readonly else made

@@ -44,7 +44,9 @@ class Session:
         self.stamp = ""
         self._count = 0
         self.memories: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
-        """Arrays at the root of restored memory, by id: buffers, not values of the user's."""
+        """Arrays at the root of restored memory, by id: their buffers are no values of the user's."""
+        self.owning = False
+        """Whether arrays of any size are to own the memory that is restored from now on."""
 
     def lineage(self, obj: object) -> str | None:
         """Return the lineage of *obj*, None if it is not known."""
