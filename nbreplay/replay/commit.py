@@ -59,20 +59,24 @@ class Committed:
 class Job:
     """One boundary on its way into the store.
 
-    *files* keeps the content of files that the cell wrote, *write* what the namespace gained; *build* makes the record
-    of both. All three are called on the writer's thread.
+    *files* keeps the content of files that the cell wrote (None: it wrote none), *write* what the namespace gained;
+    *build* makes the record of both. All three are called on the writer's thread.
     """
 
     capture: Capture
     boundary: str
     parent: str | None
     code: Fingerprint
-    files: Callable[[], dict[str, FileState]]
+    files: Callable[[], dict[str, FileState]] | None
     write: Callable[[], Writes]
     outputs: list[OutputMessage]
     build: Callable[..., CellRun]
     files_kept: threading.Event = field(default_factory=threading.Event)
     future: Future[Committed] | None = None
+
+    def __post_init__(self) -> None:
+        if self.files is None:
+            self.files_kept.set()
 
     def nodes(self) -> set[str]:
         """Return the names whose memory is the user's until it is written."""
@@ -218,7 +222,7 @@ class Committer:
         assert store is not None  # asked before
         try:
             before = store.written_bytes
-            files = job.files()
+            files = job.files() if job.files is not None else {}
             job.files_kept.set()
             writes = job.write()
             shown = store.put(encode_messages(job.outputs), strong=True) if job.outputs else None  # may be active
