@@ -6,12 +6,14 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from nbreplay.bench import peers
 from nbreplay.bench.model import SEED, Change, FileEdit, Workload, ideal_notebook
 from nbreplay.bench.runs import Run, copied, own_environment, run
 from nbreplay.share.headless import Told
 from nbreplay.share.launch import AUDIT, PLAIN, REPEAT
 
 NO_CHANGE = Change(name="")
+NOTEBOOK = "notebook.ipynb"
 
 
 class Bed:
@@ -66,15 +68,43 @@ class Bed:
         self._empty(self.workload.change(self.workload.ideal.change, self.size))
         notebook, first = ideal_notebook(self.workload, self.size, self.seed)
         return run(
-            "ideal", self.work, notebook, PLAIN,
+            "ideal", self.work / NOTEBOOK, notebook, PLAIN, scratch=self.folder,
             change=self.workload.ideal.change, first_timed=first, environment=self.environment, told=self.told,
         )  # fmt: skip
+
+    def peer(self, condition: str, change: Change) -> Run:
+        """Run the notebook with a peer, ``<peer>-record`` from nothing or ``<peer>-repeat`` from what that left."""
+        peer, _, action = condition.rpartition("-")
+        saved = self.folder / f"{peer}-recorded"
+        state = self.work / f".{peer}"
+        if action == "record":
+            self._empty(NO_CHANGE)
+            state.mkdir()
+        else:
+            copied(saved, self.work)
+            for edit in change.file_edits:
+                _edit(self.work, edit)
+        notebook, note = self.workload.notebook(self.size, self.seed, change.edits), ""
+        if peer == "joblib":
+            notebook = peers.remembering(notebook, self.workload, state, self.folder.parent / "packages")
+        elif action == "record":
+            notebook = peers.dumping(notebook, state)
+        else:
+            notebook, note = peers.loading(notebook, state, change)
+        made = run(
+            condition, self.work / NOTEBOOK, notebook, PLAIN,
+            scratch=self.folder, change=change.name, environment=self.environment, told=self.told,
+        )  # fmt: skip
+        made.note = note
+        if action == "record":
+            copied(self.work, saved)
+        return made
 
     def _run(self, condition: str, kernel: str, change: Change, place: Path | None = None) -> Run:
         notebook = self.workload.notebook(self.size, self.seed, change.edits)
         names = () if kernel == PLAIN else self._names.get(change.name, self._names.get("", ()))
         return run(
-            condition, place or self.work, notebook, kernel,
+            condition, (place or self.work) / NOTEBOOK, notebook, kernel, scratch=self.folder,
             names=names, change=change.name, environment=self.environment, told=self.told,
         )  # fmt: skip
 

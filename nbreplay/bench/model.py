@@ -58,10 +58,13 @@ class Change:
     cells : tuple of int
         The cells that must run, from 1; all others must be restored.
     may : tuple of int
-        Cells that may run as well.
+        Cells that may run as well: such as define functions that read what was changed.
     tasks : mapping
         What must become of the tasks, by name. Exact in both directions: a task more is lost reuse, one less a stale
         value.
+    exact : bool
+        False where Dask makes tasks whose number is not ours to say, or where it is open whether the cell that asks
+        for them runs: then only *executed* of the names in *tasks* is compared.
     trap : str
         What goes wrong here if something is not seen.
     """
@@ -75,6 +78,7 @@ class Change:
     cells: tuple[int, ...] = ()
     may: tuple[int, ...] = ()
     tasks: Mapping[str, Tasks] = field(default_factory=dict)
+    exact: bool = True
     trap: str = ""
 
 

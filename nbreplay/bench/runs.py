@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 from nbformat import NotebookNode
@@ -71,6 +71,7 @@ class Run:
     peak_bytes: int = 0
     store_bytes: int = 0
     error: str = ""
+    note: str = ""
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -81,33 +82,42 @@ class Run:
 
 def run(
     condition: str,
-    folder: Path,
+    path: Path,
     notebook: NotebookNode,
     kernel: str,
     *,
+    scratch: Path,
+    store: Path | None = None,
+    since: float = 0.0,
     names: tuple[str, ...] = (),
     first_timed: int = 1,
     change: str = "",
     environment: Mapping[str, str] | None = None,
     told: Told | None = None,
 ) -> Run:
-    """Run *notebook* in *folder* on *kernel*.
+    """Run *notebook* on *kernel*, as the file *path*, which is written.
 
     Parameters
     ----------
+    scratch : Path
+        Where notes and the kernels' messages go.
+    store : Path or None
+        The store, where it is not the one beside the notebook.
+    since : float
+        Files of the notebook's folder that are older are not compared: they are none of the run's.
     names : tuple of str
         Names whose values are asked for at the end; without them, all that the namespace has (the plain kernel only:
         under Repeat it would bring every handle to life).
     first_timed : int
         The cell that the clock starts with.
     """
-    path = folder / "notebook.ipynb"
     write_notebook(notebook, path)
-    events, clock = folder.parent / "clusters.jsonl", _Clock(first_timed, told)
+    events, clock = scratch / "clusters.jsonl", _Clock(first_timed, told)
     events.unlink(missing_ok=True)
     request = Request(
         kernel=kernel,
-        log=folder.parent / "kernels.log",
+        store=store,
+        log=scratch / "kernels.log",
         environment={
             "NBREPLAY_BENCH_CLUSTERS": str(events),
             "DASK_DISTRIBUTED__SCHEDULER__PRELOAD": json.dumps([scheduler_witness.__file__]),
@@ -125,10 +135,10 @@ def run(
     if outcome.error is not None:
         made.error = str(outcome.error)
     _take(made, outcome)
-    made.clusters, made.cluster_s = _clusters(events)
-    made.files = dict(_files(folder))
+    made.clusters, made.cluster_s = _clusters(events, clock.ended)
+    made.files = dict(_files(path.parent, since))
     if kernel != PLAIN:
-        store = store_beside(path)
+        store = store or store_beside(path)
         made.store_bytes, made.tasks = store_bytes(store), _tasks(store)
     return made
 
@@ -137,13 +147,13 @@ class _Clock:
     """Takes the time from one cell's request to the last reply."""
 
     def __init__(self, first: int, told: Told | None) -> None:
-        self.first, self.told, self.wall_s, self._began = first, told, 0.0, 0.0
+        self.first, self.told, self.wall_s, self._began, self.ended = first, told, 0.0, 0.0, 0.0
 
     def __call__(self, number: int, cell: dict[str, Any] | None) -> None:
         if cell is None and number == self.first:
             self._began = perf_counter()
         elif cell is not None:
-            self.wall_s = perf_counter() - self._began
+            self.wall_s, self.ended = perf_counter() - self._began, time()
         if self.told is not None:
             self.told(number, cell)
 
@@ -167,13 +177,15 @@ def _take(made: Run, outcome: Outcome) -> None:
     ]
 
 
-def _clusters(events: Path) -> tuple[int, float]:
-    """Return how many clusters started, and the seconds that they took."""
+def _clusters(events: Path, until: float) -> tuple[int, float]:
+    """Return how many clusters started *until* the last reply, and the seconds that they took."""
     if not events.exists():
         return 0, 0.0
     count, total, began, ready = 0, 0.0, 0.0, 0.0
     for line in events.read_text(encoding="utf-8").splitlines():
         event, when = json.loads(line)
+        if when > until:
+            break
         if event == "scheduler":
             total += max(0.0, ready - began)
             count, began, ready = count + 1, when, when
@@ -182,11 +194,13 @@ def _clusters(events: Path) -> tuple[int, float]:
     return count, total + max(0.0, ready - began)
 
 
-def _files(folder: Path) -> Iterator[tuple[str, str]]:
+def _files(folder: Path, since: float) -> Iterator[tuple[str, str]]:
     """Yield the digests of what the notebook wrote, or was given, in *folder*."""
     for path in sorted(folder.rglob("*")):
         parts = path.relative_to(folder).parts
-        if path.is_file() and path.suffix != ".ipynb" and not parts[0].endswith(".nbreplay"):
+        if path.suffix == ".ipynb" or parts[0].endswith(".nbreplay") or not path.is_file():
+            continue
+        if path.stat().st_mtime >= since:
             if "__pycache__" in parts or "dask-scratch-space" in parts or ".ipynb_checkpoints" in parts:
                 continue
             yield "/".join(parts), hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
@@ -222,5 +236,4 @@ def own_environment(folder: Path) -> dict[str, str]:
     return {
         "NBREPLAY_KEY_FILE": str(folder / "key"),
         "IPYTHONDIR": str(folder / "ipython"),
-        "NBREPLAY_STORE": "",
     }

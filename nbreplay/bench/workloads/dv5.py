@@ -24,7 +24,7 @@ VERBOSE = False
 # %%
 DATASETS = {"qcd": 2, "hgg": 2}
 TRIGGERS = ["jet_1", "jet_2", "ht_1", "ht_2", "met_1"]
-RUN_TRIGGERS = [*TRIGGERS, "met_2"]
+RUN_TRIGGERS = ["jet_1", "jet_2", "ht_1", "ht_2", "met_1", "met_2"]
 
 # %%
 def write_events(path, seed, events=@events@):
@@ -123,6 +123,7 @@ def changes(_: Parameters) -> tuple[Change, ...]:
             name="region",
             edits=(Edit(cell=2, old='REGION = "nolepton"', new='REGION = "onemuon"'),),
             cells=(2, 7, 8, 9),
+            may=(5,),
             tasks=everything,
             trap="a global of another cell, captured by the function",
         ),
@@ -130,14 +131,14 @@ def changes(_: Parameters) -> tuple[Change, ...]:
             name="n-ecf",
             edits=(Edit(cell=2, old="N_ECF = 3", new="N_ECF = 4"),),
             cells=(2, 7, 8, 9),
+            may=(5,),
             tasks=everything,
         ),
         Change(
             name="one-more-trigger",
-            edits=(
-                Edit(cell=3, old='"ht_2", "met_1"]', new='"ht_2", "met_1", "met_2"]\nRUN_TRIGGERS = TRIGGERS[:-1]'),
-            ),
+            edits=(Edit(cell=3, old='"ht_2", "met_1"]', new='"ht_2", "met_1", "met_2"]'),),
             cells=(3, 7, 8, 9),
+            may=(5,),
             tasks=everything,
             trap="a global list",
         ),
@@ -158,7 +159,7 @@ def changes(_: Parameters) -> tuple[Change, ...]:
             edits=(Edit(cell=5, old="Skim one file and fill its cut flow.", new="Skim one file."),),
             cells=(5,),
             may=(7, 8, 9),
-            tasks={"analysis": Tasks(hit=4)},
+            exact=False,
         ),
     )
 

@@ -117,12 +117,16 @@ def changes(_: Parameters) -> tuple[Change, ...]:
             name="unused-helper",
             file_edits=(FileEdit(path="utils/selection.py", old="np.sqrt(chunk", new="np.cbrt(chunk"),),
             may=(2, 5, 6, 7),
+            tasks={"process": Tasks(), "accumulate": Tasks()},
+            exact=False,
             trap="a helper that nobody uses",
         ),
         Change(
             name="helper-comment",
             file_edits=(FileEdit(path="utils/selection.py", old="# above the threshold", new="# over the threshold"),),
             may=(2, 5, 6, 7),
+            tasks={"process": Tasks(), "accumulate": Tasks()},
+            exact=False,
         ),
         Change(
             name="accumulation-helper",

@@ -23,7 +23,7 @@ files = []
 for year in range(YEARS):
     rng = np.random.default_rng(@seed@ + year)
     days = pd.date_range(f"{2000 + year}-01-01", periods=@days@, freq=f"{365 // @days@}D")
-    season = 5 * np.cos(2 * np.pi * days.dayofyear.to_numpy() / 365)
+    season = 5 * np.cos(2 * np.pi * days.day_of_year.to_numpy() / 365)
     values = 15 + season[:, None, None] + rng.normal(0, 1, (len(days), @side@, 2 * @side@)) + 0.1 * year
     field = xr.DataArray(
         values.astype("float32"),
@@ -51,8 +51,8 @@ print(by_year.mean(("lat", "lon")).values.round(3).tolist())
 
 # %%
 point = (10.0, 200.0)
-series = anomaly.sel(lat=point[0], lon=point[1], method="nearest").compute()
-print(series.values[:: max(1, series.size // 10)].round(2).tolist())
+series = by_year.sel(lat=point[0], lon=point[1], method="nearest").to_numpy().copy()
+print(series.round(3).tolist())
 
 # %%
 by_year.to_netcdf("anomaly.nc", engine="h5netcdf")
@@ -65,7 +65,13 @@ def changes(p: Parameters) -> tuple[Change, ...]:
     years = p["years"]
     return (
         Change(name="point", edits=(Edit(cell=7, old="(10.0, 200.0)", new="(-20.0, 100.0)"),), cells=(7,)),
-        Change(name="base-period", edits=(Edit(cell=1, old="slice(0, 2)", new="slice(1, 3)"),), cells=(1, 5, 6, 7, 8)),
+        Change(
+            name="base-period",
+            edits=(Edit(cell=1, old="slice(0, 2)", new="slice(1, 3)"),),
+            cells=(1, 5, 6, 7, 8),
+            may=(4,),
+            exact=False,
+        ),
         Change(
             name="one-file",
             edits=(
@@ -76,11 +82,13 @@ def changes(p: Parameters) -> tuple[Change, ...]:
                 ),
             ),
             cells=(2, 4, 5, 6, 7, 8),
+            exact=False,
         ),
         Change(
             name="one-more-file",
             edits=(Edit(cell=1, old=f"YEARS = {years}", new=f"YEARS = {years + 1}"),),
             cells=(1, 2, 4, 5, 6, 7, 8),
+            exact=False,
         ),
         Change(name="text", edits=(Edit(cell=8, old="print(by_year.shape)", new="print(by_year.dims)"),), cells=(8,)),
     )

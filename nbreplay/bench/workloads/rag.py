@@ -158,6 +158,7 @@ def changes(_: Parameters) -> tuple[Change, ...]:
             name="chunk",
             edits=(Edit(cell=1, old="CHUNK = 1000", new="CHUNK = 800"),),
             cells=(1, 5, 6, 7, 8, 9, 10),
+            may=(3,),
             tasks={TASK: Tasks(executed=4)},
             trap="captured from globals",
         ),

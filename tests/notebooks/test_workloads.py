@@ -1,0 +1,81 @@
+"""The benchmark's notebooks at smoke size: right before fast, and exactly what has to run.
+
+Each workload in turn, plain, audited, repeated, and repeated after every edit: values, outputs and files are those of
+the plain run of the edited notebook, the cells and tasks that ran exactly those of the oracle.
+"""
+
+import os
+import shutil
+
+import pytest
+
+from nbreplay.bench.bed import Bed
+from nbreplay.bench.compare import against_oracle, differences
+from nbreplay.bench.measure import NO_CHANGE
+from nbreplay.bench.workloads import NAMES, workload
+
+pytestmark = [pytest.mark.notebooks, pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
+
+CHANGES = [
+    (name, change.name)
+    for name in NAMES
+    for change in (NO_CHANGE, *workload(name).changes(workload(name).sizes["smoke"]))
+]
+LONG = bool(os.environ.get("NBREPLAY_TEST_LONG"))
+OFTEN = {
+    "mapreduce": {"", "width", "seed-of-file-3", "map-same-values", "bins"},
+    "dconv": {"", "paint-9-tiles", "clipping", "comment"},
+    "rag": {"", "query-b", "book-2", "class-parameter"},
+    "ctrend": {"", "base-period", "cleaned-changed-by-hand", "folder-moved", "outputs-deleted"},
+    "dv5": {"", "region", "verbose", "third-data-set"},
+    "helpers": {"", "selection-helper", "accumulation-helper"},
+    "futures": {"", "threshold", "color"},
+    "ocean": {"", "point", "one-file"},
+    "climate": {"", "threshold"},
+}
+"""What each run of the tests does; all of it with NBREPLAY_TEST_LONG=1."""
+
+
+@pytest.fixture(scope="module")
+def beds(tmp_path_factory):
+    """Return the bed of a workload, recorded, with its plain run and its audit; the last one only is kept."""
+    made = {}
+
+    def get(name):
+        if name not in made:
+            for _, _, _, folder in made.values():
+                shutil.rmtree(folder)
+            made.clear()
+            for module in workload(name).needs:
+                pytest.importorskip(module)
+            folder = tmp_path_factory.mktemp(name)
+            bed = Bed(workload(name), "smoke", folder)
+            made[name] = (bed, bed.plain(), bed.audit(), folder)
+        return made[name]
+
+    return get
+
+
+@pytest.fixture(autouse=True)
+def _one_key(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("NBREPLAY_KEY_FILE", str(tmp_path_factory.getbasetemp() / "workloads-key"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_audit_is_the_plain_run_with_every_task_executed(beds, name):
+    bed, plain, audit, _ = beds(name)
+    assert not plain.error
+    assert list(differences(audit, plain)) == []
+    expected = bed.workload.tasks(bed.workload.sizes["smoke"])
+    if expected:
+        assert {name: tasks.executed for name, tasks in audit.tasks.items()} == expected
+
+
+@pytest.mark.parametrize(("name", "change"), [pair for pair in CHANGES if LONG or pair[1] in OFTEN[pair[0]]])
+def test_a_repeat_is_the_plain_run_with_only_what_must_run(beds, name, change):
+    bed, plain, _, _ = beds(name)
+    edit = bed.workload.change(change, "smoke") if change else NO_CHANGE
+    right = bed.plain(edit) if edit.edits or edit.file_edits else plain
+    repeated = bed.repeat(edit)
+    assert list(differences(repeated, right)) == []
+    assert list(against_oracle(repeated, edit)) == []
