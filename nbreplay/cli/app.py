@@ -33,6 +33,7 @@ _HOMES = {
     "forget": "care",
     "prune": "care",
     "install": "setup",
+    "bench": "bench",
 }
 
 
