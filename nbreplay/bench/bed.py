@@ -35,7 +35,11 @@ class Bed:
     def plain(self, change: Change = NO_CHANGE) -> Run:
         """Run the notebook, *change* applied, on ipykernel: what is right, and how long it takes without nbreplay."""
         self._empty(change)
-        made = self._run("plain", PLAIN, change)
+        place = self.work
+        if change.move:
+            place = self.folder / "moved"
+            copied(self.work, place)
+        made = self._run("plain", PLAIN, change, place)
         self._names[change.name] = tuple(made.values)
         return made
 

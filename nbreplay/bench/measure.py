@@ -94,7 +94,7 @@ class Rounds:
                 steps.append((f"{peer}-repeat", subject.measured))
         if number == 0:
             for change in subject.once:
-                steps += [("plain", change)] if change.edits or change.file_edits else []
+                steps += [("plain", change)] if change.edits or change.file_edits or change.move else []
                 steps.append(("repeat", change))
         return steps
 

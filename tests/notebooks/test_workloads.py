@@ -75,7 +75,7 @@ def test_the_audit_is_the_plain_run_with_every_task_executed(beds, name):
 def test_a_repeat_is_the_plain_run_with_only_what_must_run(beds, name, change):
     bed, plain, _, _ = beds(name)
     edit = bed.workload.change(change, "smoke") if change else NO_CHANGE
-    right = bed.plain(edit) if edit.edits or edit.file_edits else plain
+    right = bed.plain(edit) if edit.edits or edit.file_edits or edit.move else plain
     repeated = bed.repeat(edit)
     assert list(differences(repeated, right)) == []
     assert list(against_oracle(repeated, edit)) == []

@@ -58,11 +58,15 @@ def label(wet):
 
 
 labels = [client.submit(label, one, pure=False) for one in masks]
-order = {future.key: n for n, future in enumerate(labels)}
-areas = {}
-for future, areas_of in as_completed(labels, with_results=True):
-    areas[order[future.key]] = areas_of
-areas = dict(sorted(areas.items()))
+
+
+def collect(futures):
+    order = {future.key: n for n, future in enumerate(futures)}
+    found = {order[future.key]: value for future, value in as_completed(futures, with_results=True)}
+    return dict(sorted(found.items()))
+
+
+areas = collect(labels)
 
 # %%
 sizes = {n: np.sort(np.bincount(a.ravel())[1:])[::-1][:5].tolist() for n, a in areas.items()}
