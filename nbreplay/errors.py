@@ -15,6 +15,8 @@
         Untrusted                 16  made by somebody whom this user has not accepted
       Uncacheable                 20  no fingerprint can be given, with the reason
       PackDamaged                 30  a package that is truncated or altered
+        SecretsFound              31  something in what would be packed looks like a credential
+        SignatureBad              32  a signature that does not fit, or cannot be made
       NoRecord                    40  nothing recorded matches the request
       RunFailed                   50  a notebook raised, timed out, or its kernel died
       ClusterUnfit                60  a plugin cannot be installed, a scheduler cannot be reached
@@ -130,6 +132,26 @@ class PackDamaged(NbreplayError):
     """A package that is truncated, altered, or not one of ours."""
 
     exit_code = 30
+
+
+class SecretsFound(PackDamaged):
+    """Something in what would be packed looks like a credential; *findings* has a line for each."""
+
+    exit_code = 31
+
+    def __init__(self, message: str, findings: tuple[str, ...] = ()) -> None:
+        super().__init__(message, findings)
+        self.message = message
+        self.findings = findings
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class SignatureBad(PackDamaged):
+    """A signature that is not of this package, or one that cannot be made."""
+
+    exit_code = 32
 
 
 class NoRecord(NbreplayError):

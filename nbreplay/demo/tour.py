@@ -18,7 +18,7 @@ from nbreplay.share.edits import Edit, edited
 from nbreplay.share.headless import Outcome, Request, run_notebook
 from nbreplay.share.launch import AUDIT, PLAIN, REPEAT
 from nbreplay.share.notebook import code_cells, read_notebook, write_notebook
-from nbreplay.share.pack import pack
+from nbreplay.share.pack import Order, pack
 from nbreplay.share.unpack import unpack
 
 NOTEBOOK = Path(__file__).parent / "climate.ipynb"
@@ -139,12 +139,12 @@ class Tour:
         """Pack what was recorded, unpack it in another folder, run the last cell there."""
         work, away = self.folder / "work" / NOTEBOOK.name, self.folder / "away"
         write_notebook(notebook, work)
-        packed, _ = pack(work, store_beside(work), self.folder / "climate.nbr")
-        with Archive(packed) as archive:
-            unpack(archive, away)
+        packed = pack(work, store_beside(work), self.folder / "climate.nbr", Order(data="none"))
+        with Archive(packed.path) as archive:
+            notebook_there, _ = unpack(archive, away)
         hidden = (self.folder / "work").rename(self.folder / "hidden")  # so that no absolute path can help, either
         try:
-            return self._run(away, notebook, self._request(REPEAT, first=3))
+            return self._run(notebook_there.parent, notebook, self._request(REPEAT, first=3))
         finally:
             hidden.rename(self.folder / "work")
 

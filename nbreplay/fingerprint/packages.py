@@ -160,3 +160,9 @@ def version_of(module_name: str) -> str:
         return ""
     found = _installed_top(top)
     return found.version if found is not None else ""
+
+
+def distribution_of(module_name: str) -> Installed | None:
+    """Return the distribution that a module, loaded or not, belongs to; None for Python's own and for local ones."""
+    top = module_name.partition(".")[0]
+    return None if top in sys.stdlib_module_names or top in ("__main__", _OURS) else _installed_top(top)

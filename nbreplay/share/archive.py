@@ -1,47 +1,33 @@
 """The file that is sent: a zip archive whose manifest names every file in it, by size and digest.
 
-============================== =========================================================
-entry                          what
-============================== =========================================================
-``manifest.json``              format, who made it, the notebook's name, the files
-``NAME.ipynb``                 the notebook
-``store/store.json``           its store, as it is on disk, without index and quarantine
-``store/journals/*``
-``store/blobs/ab/*``
-============================== =========================================================
-
 Entries are stored, not compressed: blobs are compressed already, and an archive whose sizes are plain cannot grow.
 
 Notes
 -----
-An archive is a stranger's. It is looked at whole before the first byte is written, names are allowed by form instead
-of being forbidden one by one, and nothing in it is unpickled here.
+An archive is a stranger's. It is looked at whole before the first byte is written (:mod:`nbreplay.share.layout` has the
+names), and nothing in it is unpickled here.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 import stat
 import unicodedata
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
 
+from nbreplay.config import store_beside
 from nbreplay.errors import PackDamaged, StoreNewer
+from nbreplay.share.layout import MANIFEST, SIGNATURE, allowed, is_notebook, is_store_file
 
 FORMAT = 1
-MANIFEST = "manifest.json"
-STORE = "store"
 READ_BYTES = 1 << 20
 MANIFEST_MAX_BYTES = 64 << 20
 """Bytes: room for 300,000 files; a larger manifest is not read."""
-
-_NOTEBOOK = re.compile(r"[^/\\\x00-\x1f\x7f:*?\"<>|]{1,200}\.ipynb")
-_STORE_FILE = re.compile(r"store/(?:store\.json|journals/[A-Za-z0-9_.-]{1,120}|blobs/[0-9a-f]{2}/[0-9a-f]{32})")
+SIGNATURE_MAX_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +40,21 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What an archive says of itself. All of it is a claim; sizes and digests are checked against the files."""
+    """What an archive says of itself. All of it is a claim; sizes and digests are checked against the files.
+
+    Attributes
+    ----------
+    notebook : str
+        Its path in the archive.
+    files : dict
+        Path to (size in bytes, blake2b-256).
+    packages : dict
+        Distribution to version: what the recorded values and cells need.
+    left_out : tuple of (str, str)
+        What was recorded and is not in the archive, and why.
+    first : int
+        The cell from which the archive can be repeated without its input files; 1 is the start.
+    """
 
     made_by: str
     made_with: str
@@ -62,6 +62,10 @@ class Manifest:
     made_at: str
     notebook: str
     files: dict[str, tuple[int, str]]
+    platform: str = ""
+    packages: dict[str, str] = field(default_factory=dict)
+    left_out: tuple[tuple[str, str], ...] = ()
+    first: int = 1
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of the manifest's entry."""
@@ -69,11 +73,30 @@ class Manifest:
             "format": FORMAT,
             "made_by": self.made_by,
             "made_with": self.made_with,
-            "python": self.python,
             "made_at": self.made_at,
+            "python": self.python,
+            "platform": self.platform,
             "notebook": self.notebook,
+            "first": self.first,
+            "packages": self.packages,
+            "left_out": [list(row) for row in self.left_out],
             "files": [{"path": path, "size": size, "blake2b": digest} for path, (size, digest) in self.files.items()],
         }
+
+    def as_bytes(self) -> bytes:
+        """Return the manifest as it is written and signed: JSON in one form, keys sorted."""
+        return (json.dumps(self.as_json(), indent=1, sort_keys=True, ensure_ascii=True) + "\n").encode()
+
+    @classmethod
+    def from_json(cls, plain: dict[str, Any]) -> Manifest:
+        """Return the manifest in *plain*; KeyError, TypeError or ValueError if there is none."""
+        return cls(
+            **{key: str(plain[key]) for key in ("made_by", "made_with", "python", "made_at", "notebook", "platform")},
+            files={str(row["path"]): (int(row["size"]), str(row["blake2b"])) for row in plain["files"]},
+            packages={str(name): str(version) for name, version in plain["packages"].items()},
+            left_out=tuple((str(what), str(why)) for what, why in plain["left_out"]),
+            first=int(plain["first"]),
+        )
 
 
 class Readable(Protocol):
@@ -90,13 +113,6 @@ def digest_stream(stream: Readable) -> tuple[int, str]:
         hasher.update(data)
         size += len(data)
     return size, hasher.hexdigest()
-
-
-def allowed(path: str) -> bool:
-    """Whether a file may have this name in an archive."""
-    if path != unicodedata.normalize("NFC", path) or ".." in path.split("/"):
-        return False
-    return bool(_NOTEBOOK.fullmatch(path) or _STORE_FILE.fullmatch(path))
 
 
 class Archive:
@@ -140,6 +156,11 @@ class Archive:
     def __exit__(self, *exception: object) -> None:
         self._file.close()
 
+    @property
+    def signature(self) -> bytes:
+        """The signature of ``manifest_bytes``; empty if nobody signed."""
+        return self._read_whole(SIGNATURE, SIGNATURE_MAX_BYTES) if SIGNATURE in self._zip.namelist() else b""
+
     def stream(self, path: str) -> IO[bytes]:
         """Return the bytes of the file *path*."""
         return self._zip.open(path)
@@ -159,7 +180,7 @@ class Archive:
         seen: set[str] = set()
         for entry in entries:
             name = entry.filename
-            if name != MANIFEST and not allowed(name):
+            if not allowed(name):
                 raise self._damaged(f"the name {name!r} is not allowed")
             if (folded := unicodedata.normalize("NFC", name).casefold()) in seen:
                 raise self._damaged(f"the name {name!r} is there twice")
@@ -171,36 +192,44 @@ class Archive:
                 raise self._damaged(f"{name!r} is compressed")
             if entry.flag_bits & 0x1:
                 raise self._damaged(f"{name!r} is encrypted")
+        for name in seen:
+            if any(parent in seen for parent in map(str, PurePosixPath(name).parents)):
+                raise self._damaged(f"{name!r} is in a folder that is a file")
 
     def _read_manifest(self) -> Manifest:
         try:
-            entry = self._zip.getinfo(MANIFEST)
-        except KeyError:
-            raise self._damaged("it has no manifest") from None
-        if entry.file_size > MANIFEST_MAX_BYTES:
-            raise self._damaged("its manifest is too large")
-        try:
-            plain = json.loads(self._zip.read(entry))
+            self.manifest_bytes = self._read_whole(MANIFEST, MANIFEST_MAX_BYTES)
+            plain = json.loads(self.manifest_bytes)
             version = int(plain["format"])
             if version > FORMAT:
                 raise StoreNewer(str(self.path), version, FORMAT)
-            manifest = Manifest(
-                **{key: str(plain[key]) for key in ("made_by", "made_with", "python", "made_at", "notebook")},
-                files={str(row["path"]): (int(row["size"]), str(row["blake2b"])) for row in plain["files"]},
-            )
-        except (KeyError, TypeError, ValueError, RecursionError) as e:
+            manifest = Manifest.from_json(plain)
+        except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as e:
             raise self._damaged(f"its manifest cannot be read ({e!r})") from e
-        if not _NOTEBOOK.fullmatch(manifest.notebook) or manifest.notebook not in manifest.files:
+        if not is_notebook(manifest.notebook) or manifest.notebook not in manifest.files:
             raise self._damaged("its manifest names no notebook")
         return manifest
 
+    def _read_whole(self, name: str, largest: int) -> bytes:
+        try:
+            entry = self._zip.getinfo(name)
+        except KeyError:
+            raise self._damaged(f"it has no {name}") from None
+        if entry.file_size > largest:
+            raise self._damaged(f"its {name} is too large")
+        return self._zip.read(entry)
+
     def _check_files(self) -> None:
-        there = set(self._zip.namelist()) - {MANIFEST}
+        there = set(self._zip.namelist()) - {MANIFEST, SIGNATURE}
         if there != set(self.manifest.files):
             odd = sorted(there ^ set(self.manifest.files))[0]
             raise self._damaged(f"{odd!r} is in the archive or in its manifest, not in both")
-        if sum(path.endswith(".ipynb") for path in there) != 1:
+        if sum(is_notebook(path) for path in there) != 1:
             raise self._damaged("it holds more than one notebook")
+        store = f"{store_beside(Path(self.manifest.notebook)).as_posix()}/"
+        for path in filter(is_store_file, there):
+            if not path.startswith(store):
+                raise self._damaged(f"{path!r} belongs to no store of its notebook")
         for path, said in self.manifest.files.items():
             with self.stream(path) as stream:
                 if digest_stream(stream) != said:
@@ -208,16 +237,3 @@ class Archive:
 
     def _damaged(self, reason: str) -> PackDamaged:
         return PackDamaged(f"{self.path} cannot be unpacked: {reason}; nothing was written, ask for it again")
-
-
-def store_files(store: Path) -> Iterator[tuple[str, Path]]:
-    """Yield (name in the archive, path) of what belongs to *store*.
-
-    Journals come before blobs: a record that is appended meanwhile has its blobs on disk already.
-    """
-    for folder in ("", "journals", "blobs"):
-        below = store / folder
-        for path in sorted(below.rglob("*") if folder else [store / "store.json"]):
-            name = f"{STORE}/{path.relative_to(store).as_posix()}"
-            if path.is_file() and not path.is_symlink() and allowed(name):
-                yield name, path

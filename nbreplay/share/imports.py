@@ -11,6 +11,9 @@ from nbreplay.errors import StoreError
 from nbreplay.records import CellRun, TaskRun, ValueRef, from_bytes
 from nbreplay.store import Store
 
+SMALL_BYTES = 1 << 18
+"""Streams above this are not read for the packages that they need: opcode by opcode is slow."""
+
 _PROTOCOL = b"\x80"
 _VERSIONS = frozenset({b"\x02", b"\x03", b"\x04", b"\x05"})
 
@@ -30,6 +33,18 @@ def imports_of(store: Path) -> dict[str, int]:
     finally:
         opened.close()
     return counts
+
+
+def modules_of(values: Iterable[ValueRef], store: Store) -> set[str]:
+    """Return the modules that the pickles of *values* name; those of large streams are left to what was recorded."""
+    found: set[str] = set()
+    for value in values:
+        if value.stream.size_bytes <= SMALL_BYTES:
+            try:
+                found.update(name.rpartition(".")[0] for name in names_in(bytes(store.get(value.stream))))
+            except StoreError:
+                continue
+    return found
 
 
 def names_in(stream: bytes) -> Iterator[str]:

@@ -10,34 +10,34 @@ from pathlib import Path
 
 from nbreplay.config import store_beside
 from nbreplay.errors import PackDamaged
-from nbreplay.share.archive import READ_BYTES, STORE, Archive
+from nbreplay.share.archive import READ_BYTES, Archive
+from nbreplay.share.layout import MANIFEST, SIGNATURE, is_store_file
 from nbreplay.store import Store
 
 
 def unpack(archive: Archive, folder: Path) -> tuple[Path, Path]:
-    """Write the notebook and the store of *archive* to *folder*, which must not be there; return both paths.
+    """Write what *archive* holds to *folder*, new or empty; return the paths of the notebook and of its store.
 
     Raises
     ------
     PackDamaged
         The folder is taken or cannot be written, or the archive changed since it was looked at.
     """
+    folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise PackDamaged(f"{folder} is there already; name a new folder: nbreplay unpack {archive.path} DIR")
+        raise PackDamaged(f"{folder} is not empty; name a new folder: nbreplay unpack {archive.path} DIR")
     manifest = archive.manifest
     notebook = folder / manifest.notebook
-    store = store_beside(notebook)
     temporary = None
     try:
-        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.absolute().parent))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         for path in manifest.files:
-            inside = path.removeprefix(f"{STORE}/")
-            _copy(archive, path, temporary / (path if inside == path else f"{store.name}/{inside}"))
-        if folder.exists():
-            folder.rmdir()  # empty, as was seen above; if it is not any more, this fails and nothing is lost
-        temporary.chmod(0o755)
-        temporary.rename(folder)
+            _copy(archive, path, temporary / path)
+        (temporary / MANIFEST).write_bytes(archive.manifest_bytes)
+        if archive.signature:
+            (temporary / SIGNATURE).write_bytes(archive.signature)
+        _take_place(temporary, folder)
     except zipfile.BadZipFile as e:
         raise PackDamaged(f"{archive.path} changed while it was unpacked ({e}); try again") from e
     except OSError as e:
@@ -45,25 +45,35 @@ def unpack(archive: Archive, folder: Path) -> tuple[Path, Path]:
     finally:
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
-    return notebook, store
+    return notebook, store_beside(notebook)
 
 
 def accept(store: Path) -> int:
     """Give every record of *store* this user's MAC, as if this user had made it; return how many there were."""
-    with_mac = Store.open(store, create=False)
-    try:
+    with Store.open(store, create=False) as with_mac:
         return with_mac.admit()
-    finally:
-        with_mac.close()
+
+
+def _take_place(temporary: Path, folder: Path) -> None:
+    """Let *temporary* be *folder*; one that somebody stands in (``.``) stays, and gets the content."""
+    temporary.chmod(0o755)
+    if folder.exists():
+        if folder == Path.cwd():
+            for entry in sorted(temporary.iterdir()):
+                entry.rename(folder / entry.name)
+            return
+        folder.rmdir()  # empty, as was seen; if it is not any more, this fails and nothing is lost
+    temporary.rename(folder)
 
 
 def _copy(archive: Archive, path: str, target: Path) -> None:
     """Write one file, and look again that it is what the manifest says: what was read before may have changed."""
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private = is_store_file(path)
+    target.parent.mkdir(mode=0o700 if private else 0o755, parents=True, exist_ok=True)
     size, digest = archive.manifest.files[path]
     hasher = hashlib.blake2b(digest_size=32)
     with archive.stream(path) as stream, target.open("xb") as out:
-        target.chmod(0o600)
+        target.chmod(0o600 if private else 0o644)
         while (data := stream.read(READ_BYTES)) and out.tell() + len(data) <= size:
             hasher.update(data)
             out.write(data)

@@ -19,9 +19,21 @@ Order of writing: blob, then journal, then index. The append of a record is the 
 from nbreplay.store.blobs import BlobFolder
 from nbreplay.store.catalogue import Stored
 from nbreplay.store.identity import read_identity
+from nbreplay.store.mac import accept_subject, accepted_subjects, withdraw_subjects
 from nbreplay.store.prune import Pruned
 from nbreplay.store.record import Place
 from nbreplay.store.store import Store
 from nbreplay.store.verify import Problem
 
-__all__ = ["BlobFolder", "Place", "Problem", "Pruned", "Store", "Stored", "read_identity"]
+__all__ = [
+    "BlobFolder",
+    "Place",
+    "Problem",
+    "Pruned",
+    "Store",
+    "Stored",
+    "accept_subject",
+    "accepted_subjects",
+    "read_identity",
+    "withdraw_subjects",
+]

@@ -55,8 +55,12 @@ class Appender:
         """The journal's name; None before the first append."""
         return self._journal.name if self._journal else None
 
-    def append(self, form: int, kind: str, items: Iterable[tuple[bytes, Iterable[bytes]]]) -> list[Place]:
+    def append(
+        self, form: int, kind: str, items: Iterable[tuple[bytes, Iterable[bytes]]], key: UserKey | None = None
+    ) -> list[Place]:
         """Append a record for each of *items* by one write, and return their places.
+
+        *key* is whose code they carry, if not the user's own.
 
         Raises
         ------
@@ -71,7 +75,7 @@ class Appender:
             try:
                 journal = self._in_place()
                 first = self._catalogue.index.sequence + 1
-                data, places = self._pack(journal, form, kind_bytes, packed, first)
+                data, places = self._pack(journal, form, kind_bytes, packed, first, key or self._key)
                 journal.append(data)
                 self.written_bytes += len(data)
             except OSError as e:
@@ -87,14 +91,14 @@ class Appender:
         return places
 
     def _pack(
-        self, journal: Journal, form: int, kind: bytes, items: list[Item], first: int
+        self, journal: Journal, form: int, kind: bytes, items: list[Item], first: int, key: UserKey
     ) -> tuple[bytes, list[Place]]:
         offset = journal.end
         parts, places = [], []
-        key = None if form == BLOB else self._key
+        whose = None if form == BLOB else key
         for sequence, (body, keys) in enumerate(items, first):
             part = pack_record(
-                form, kind, pack_keys(keys), body, sequence=sequence, seed=journal.seed, offset=offset, key=key
+                form, kind, pack_keys(keys), body, sequence=sequence, seed=journal.seed, offset=offset, key=whose
             )
             parts.append(part)
             places.append(Place(journal.name, offset, len(part)))

@@ -1,5 +1,8 @@
 """The user's key, and the codes that tell one's own records from a stranger's.
 
+What a user accepts of others carries a code of a key derived for whoever made it (a signer, or one package): to
+withdraw them is to strike them off a list beside the user's key, and what was accepted is a stranger's again.
+
 The key is 32 random bytes in the user's data folder (mode 0600). Where home folders do not last, ``NBREPLAY_KEY_FILE``
 names another place. Where there is none at all, a key is made for this process only, and the store says so.
 """
@@ -11,6 +14,7 @@ import hashlib
 import hmac
 import logging
 import os
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from nbreplay.digest import Buffer
@@ -30,9 +34,16 @@ class UserKey:
         Why the key does not outlast this process; empty if it does.
     """
 
-    def __init__(self, key: bytes, problem: str = "") -> None:
+    def __init__(self, key: bytes, problem: str = "", accepted: Iterable[str] = ()) -> None:
         self.problem = problem
+        self._key = key
         self._fresh = hashlib.blake2b(key=key, digest_size=MAC_BYTES, person=b"nbreplay-record")
+        self._accepted = [self.derived(subject) for subject in accepted]
+
+    def derived(self, subject: str) -> UserKey:
+        """Return the key for what is accepted because of *subject*."""
+        key = hashlib.blake2b(subject.encode(), key=self._key, digest_size=KEY_BYTES, person=b"nbreplay-accept")
+        return UserKey(key.digest())
 
     def code(self, *parts: Buffer) -> bytes:
         """Return the code of *parts*, taken as one sequence of bytes."""
@@ -42,8 +53,10 @@ class UserKey:
         return hasher.digest()
 
     def holds(self, code: bytes, *parts: Buffer) -> bool:
-        """Return whether *code* is this user's code of *parts*."""
-        return hmac.compare_digest(code, self.code(*parts))
+        """Return whether *code* is this user's code of *parts*, or that of somebody whom this user accepts."""
+        if hmac.compare_digest(code, self.code(*parts)):
+            return True
+        return any(key.holds(code, *parts) for key in self._accepted)
 
 
 def key_path() -> Path:
@@ -64,12 +77,61 @@ def user_key(path: Path | None = None) -> UserKey:
     path = path or key_path()
     if path not in _keys:
         try:
-            _keys[path] = UserKey(_read_or_make(path))
+            _keys[path] = UserKey(_read_or_make(path), accepted=accepted_subjects(path))
         except (OSError, ValueError) as e:
             problem = f"no key of yours in {path} ({e}): what is recorded now is trusted by this process only"
             logger.warning("%s; NBREPLAY_KEY_FILE can name another place", problem)
             _keys[path] = UserKey(os.urandom(KEY_BYTES), problem)
     return _keys[path]
+
+
+def accepted_path(path: Path | None = None) -> Path:
+    """Return the list of whom this user accepts: a subject in each line, then a blank and what it was called."""
+    path = path or key_path()
+    return path.with_name(f"{path.name}.accepted")
+
+
+def accepted_subjects(path: Path | None = None) -> dict[str, str]:
+    """Return whom the user of the key in *path* accepts, with what they were called."""
+    try:
+        lines = accepted_path(path).read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    return {subject: label for subject, _, label in (line.partition(" ") for line in lines) if subject}
+
+
+def accept_subject(subject: str, label: str) -> UserKey:
+    """Put *subject* on the list; return the key for what is accepted because of it.
+
+    Raises
+    ------
+    OSError
+        The list cannot be written.
+    """
+    subjects = accepted_subjects() | {subject: " ".join(label.split())}
+    _write_list(subjects)
+    return user_key().derived(subject)
+
+
+def withdraw_subjects(withdrawn: Collection[str]) -> None:
+    """Strike *withdrawn* off the list; processes that are already open go on until they end.
+
+    Raises
+    ------
+    OSError
+        The list cannot be written.
+    """
+    _write_list({subject: label for subject, label in accepted_subjects().items() if subject not in withdrawn})
+
+
+def _write_list(subjects: dict[str, str]) -> None:
+    user_key()  # makes the folder
+    path = accepted_path()
+    temporary = path.with_name(f".{path.name}-{os.getpid()}-{os.urandom(4).hex()}")
+    temporary.write_text("".join(f"{subject} {label}\n" for subject, label in subjects.items()), encoding="utf-8")
+    temporary.chmod(0o600)
+    temporary.replace(path)
+    _keys.pop(key_path(), None)
 
 
 def _read_or_make(path: Path) -> bytes:

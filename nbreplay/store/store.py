@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import logging
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -22,11 +23,11 @@ from nbreplay.store.disk import Disk
 from nbreplay.store.holders import Holder
 from nbreplay.store.identity import make_store, read_identity
 from nbreplay.store.index import Index
-from nbreplay.store.mac import user_key
+from nbreplay.store.mac import UserKey, user_key
 from nbreplay.store.mark import index_folder
 from nbreplay.store.prune import GRACE_S, Pruned, prune_store, remove_file
 from nbreplay.store.reader import Journals
-from nbreplay.store.record import FORGET, RECORD, Place
+from nbreplay.store.record import FORGET, RECORD, Place, Record
 from nbreplay.store.registry import Registry
 from nbreplay.store.small_blobs import SmallBlobs
 from nbreplay.store.source import Source
@@ -63,8 +64,8 @@ class Store:
         self._settings = settings
         self._disk = disk
         self._pid = os.getpid()
-        self._folder = BlobFolder(path, disk=disk, ratio=settings.compress_ratio, writable=writable)
         self._holder = Holder(path) if writable else None
+        self._folder = BlobFolder(path, disk=disk, ratio=settings.compress_ratio, writable=writable)
         self._damaged_files = 0
         index = Index.open(
             index_folder(path, identity, self._folder.network) if writable else None, key, self._make_durable
@@ -145,16 +146,16 @@ class Store:
         if os.getpid() == self._pid:
             self._catalogue.close()
             self._appender.close()
-
             if self._holder is not None:
                 self._holder.close()
+
     def _after_fork(self) -> None:
         """In a forked child: read from memory and files, never write, and do not keep the parent's locks alive."""
         self._catalogue.abandon()
         self._appender.abandon()
-
         if self._holder is not None:
             self._holder.close()
+
     def blobs(self) -> BlobFolder:
         """Return the folder of large blobs, which workers use without the rest."""
         return self._folder
@@ -278,6 +279,10 @@ class Store:
         """Yield all records of *kind*, journal by journal, each one's in their order."""
         return self._catalogue.scan(kind)
 
+    def records(self) -> Iterator[Record]:
+        """Yield all records of all kinds with their keys, from the journals themselves: to copy a store, or a part."""
+        return self._catalogue.records()
+
     def forget(self, places: Iterable[Place]) -> None:
         """Let the records at *places* not be found any more, here and by everybody else."""
         self._check_writable()
@@ -285,13 +290,17 @@ class Store:
         if rows:
             self._appender.append(FORGET, "forget", [(msgspec.msgpack.encode(rows), ())])
 
-    def admit(self) -> int:
-        """Take every record as one's own: the user decided to trust this store. Return how many were taken."""
+    def admit(self, key: UserKey | None = None) -> int:
+        """Take every record as one's own: the user decided to trust this store. Return how many were taken.
+
+        With *key*, derived for whoever made them, they are one's own for as long as that is accepted.
+        """
         self._check_writable()
         self.refresh()
         strangers = [record for record in self._catalogue.records() if not self._catalogue.is_own(record)]
-        for record in sorted(strangers, key=lambda record: record.sequence):
-            self.append(record.kind, bytes(record.body), record.keys)
+        strangers.sort(key=lambda record: record.sequence)
+        for kind, records in itertools.groupby(strangers, key=lambda record: record.kind):
+            self._appender.append(RECORD, kind, [(bytes(record.body), record.keys) for record in records], key)
         self.forget(record.place for record in strangers)
         return len(strangers)
 
@@ -329,6 +338,10 @@ class Store:
         """Read every byte and return what is wrong; an empty list if nothing is."""
         return verify_store(self.path)
 
+    def alone(self) -> contextlib.AbstractContextManager[bool]:
+        """Return a context whose value says that no other process can write to the store while it lasts."""
+        return self._holder.alone() if self._holder is not None else contextlib.nullcontext(False)
+
     def prune(self, keep: Collection[str], *, grace_s: float = GRACE_S) -> Pruned:
         """Remove every blob that is not in *keep*, what was forgotten, and leftovers of writes that were cut off.
 
@@ -338,10 +351,6 @@ class Store:
             Digests of all blobs that some record needs.
         grace_s : float
             Files younger than this stay: a process may be about to append the record that needs them.
-    def alone(self) -> contextlib.AbstractContextManager[bool]:
-        """Return a context whose value says that no other process can write to the store while it lasts."""
-        return self._holder.alone() if self._holder is not None else contextlib.nullcontext(False)
-
 
         Raises
         ------
@@ -367,6 +376,12 @@ class Store:
             finally:
                 self._catalogue.rebuild()
 
+    def remove_blobs(self, digests: Iterable[str], *, grace_s: float = GRACE_S) -> int:
+        """Remove the files of large blobs that no record needs any more; return the bytes. Younger ones stay."""
+        self._check_writable()
+        paths = (self._folder.path(digest) for digest in digests if digest_is_plain(digest))
+        return sum(max(0, remove_file(path, self._disk, grace_s)) for path in paths)
+
     # ------------------------------------------------------------ parts
 
     def _make_durable(self) -> None:
@@ -376,12 +391,6 @@ class Store:
             self._appender.sync()
         except OSError as e:
             logger.warning("%s may not survive a loss of power: %s", self.path, e)
-    def remove_blobs(self, digests: Iterable[str], *, grace_s: float = GRACE_S) -> int:
-        """Remove the files of large blobs that no record needs any more; return the bytes. Younger ones stay."""
-        self._check_writable()
-        paths = (self._folder.path(digest) for digest in digests if digest_is_plain(digest))
-        return sum(max(0, remove_file(path, self._disk, grace_s)) for path in paths)
-
 
     def _check_writable(self) -> None:
         if not self.writable:

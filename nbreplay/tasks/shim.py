@@ -45,3 +45,25 @@ def is_fit() -> bool:
     except ImportError:
         return False
     return True
+
+
+def look(path: str, packages: tuple[str, ...]) -> dict[str, Any]:
+    """What a process of a cluster says of itself: its Python, its versions, whether it can use the store *path*."""
+    import importlib.metadata
+    import os
+    import platform
+
+    versions: dict[str, str] = {}
+    for name in packages:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            try:
+                versions[name] = str(getattr(__import__(name), "__version__", ""))
+            except ImportError:
+                versions[name] = ""
+    return {
+        "python": ".".join(platform.python_version_tuple()[:2]),
+        "versions": versions,
+        "sees": bool(path) and os.access(os.path.join(path, "blobs"), os.R_OK | os.W_OK | os.X_OK),
+    }

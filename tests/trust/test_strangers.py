@@ -54,8 +54,8 @@ def untrusted(package, stranger):
     assert "--trust" in said
     for arguments in (("show",), ("why", 1), ("diff", 0, 3), ("verify",), ("check",)):
         name, *more = arguments
-        stranger.command(name, "away/nb.ipynb", *more)
-    facts, said = stranger.command("repeat", "away/nb.ipynb", "--strict", "--json", "-", code=16)
+        stranger.command(name, "away/workflow/nb.ipynb", *more)
+    facts, said = stranger.command("repeat", "away/workflow/nb.ipynb", "--strict", "--json", "-", code=16)
     return json.loads(facts)["cells"], said
 
 
@@ -86,7 +86,7 @@ def test_after_it_is_accepted_all_is_served_and_tasks_load_in_workers(package, s
     said, _ = stranger.command("unpack", package, "accepted", "--trust")
     assert said.index("made by") < said.index("imports") < said.index("records as yours")
     stranger.marks(), stranger.pickles()
-    cells = stranger.run("repeat", "accepted/nb.ipynb", "--rerun", 3, "-o", "served.ipynb")
+    cells = stranger.run("repeat", "accepted/workflow/nb.ipynb", "--rerun", 3, "-o", "served.ipynb")
     assert [cell["state"] for cell in cells] == ["restored", "restored", "replayed", "restored"]
     assert cells[2]["tasks"]["executed"] == 0
     _, processes = stranger.pickles()

@@ -10,16 +10,18 @@ from pathlib import Path
 import pytest
 
 from nbreplay.errors import PackDamaged, StoreNewer
-from nbreplay.share.archive import MANIFEST, Archive, Limits, allowed
+from nbreplay.share.archive import Archive, Limits
+from nbreplay.share.layout import MANIFEST, allowed
 
 pytestmark = pytest.mark.trust
 
 NOTEBOOK = json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
+STORE = "workflow/nb.nbreplay"
 GOOD = {
-    "nb.ipynb": NOTEBOOK,
-    "store/store.json": b"{}",
-    "store/journals/a1.nbj": b"journal",
-    "store/blobs/ab/" + "ab" * 16: b"blob",
+    "workflow/nb.ipynb": NOTEBOOK,
+    "workflow/nb.nbreplay/store.json": b"{}",
+    "workflow/nb.nbreplay/journals/a1.nbj": b"journal",
+    "workflow/nb.nbreplay/blobs/ab/" + "ab" * 16: b"blob",
 }
 DIGEST = "cd" * 16
 DEFAULT = Limits()
@@ -28,7 +30,8 @@ DEFAULT = Limits()
 def manifest_of(there, **changes):
     return {
         "format": 1, "made_by": "ana", "made_with": "nbreplay 0.1.0", "python": "3.11.7",
-        "made_at": "2026-01-01T00:00:00+00:00", "notebook": "nb.ipynb",
+        "made_at": "2026-01-01T00:00:00+00:00", "notebook": "workflow/nb.ipynb", "platform": "Linux",
+        "packages": {"numpy": "2.0"}, "left_out": [], "first": 1,
         "files": [
             {"path": path, "size": len(data), "blake2b": hashlib.blake2b(data, digest_size=32).hexdigest()}
             for path, data in there.items()
@@ -72,11 +75,17 @@ def test_a_good_archive_is_accepted_and_read_back(tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        "/etc/cron.d/job", "../outside", "store/../../outside", "store/blobs/../../../outside", "C:/windows/system.ini",
-        "store\\..\\..\\outside", "store/journals/..", "./nb2.ipynb", "evil.py",
-        "jupyter_config.py", "store/index/data.mdb",
-        "store/blobs/ab/short", "store/blobs/AB/" + DIGEST, "store/quarantine/x", "sub/dir/nb.ipynb", "conftest.py",
-        "store/journals/a\x00b", "store/store.json/more", ".ipynb", "a\nb.ipynb",
+        "/etc/cron.d/job", "../outside", "workflow/../../outside", "workflow/nb.nbreplay/blobs/../../../outside",
+        "C:/windows/system.ini", "workflow\\..\\..\\outside", "workflow/nb.nbreplay/journals/..", "./nb2.ipynb",
+        "evil.py",
+        "jupyter_config.py", "workflow/nb.nbreplay/index/data.mdb", "workflow/jupyter_server_config.py",
+        "workflow/nb.nbreplay/blobs/ab/short", "workflow/nb.nbreplay/blobs/AB/" + DIGEST, "workflow/sitecustomize.py",
+        "workflow/nb.nbreplay/quarantine/x", "workflow/sub/dir/nb.ipynb", "conftest.py", "workflow/json.py",
+        "workflow/nb.nbreplay/journals/a\x00b", "workflow/nb.nbreplay/store.json/more", "workflow/.ipynb",
+        "workflow/a\nb.ipynb", "workflow/.ssh/authorized_keys", "workflow/numpy/__init__.py", "workflow/a/../b.csv",
+        "workflow//x.csv", "workflow/x.csv/", "workflow/evil.pth", "workflow/ipython_config.py", "workflow/x. /y.csv",
+        "software/evil.sh", "binder/postBuild", "binder/start", "data/x.csv", "compute/other.yml",
+        "workflow/IPython.py",
     ],
 )  # fmt: skip
 def test_a_name_of_another_form_is_refused(tmp_path, name):
@@ -91,36 +100,46 @@ def test_a_name_of_another_form_is_refused(tmp_path, name):
     [("link", stat.S_IFLNK), ("device", stat.S_IFCHR), ("pipe", stat.S_IFIFO), ("folder", stat.S_IFDIR)],
 )
 def test_what_is_no_plain_file_is_refused(tmp_path, kind, mode):
-    path = bundle(tmp_path / f"{kind}.nbr", modes={"store/store.json": mode | 0o777})
+    path = bundle(tmp_path / f"{kind}.nbr", modes={"workflow/nb.nbreplay/store.json": mode | 0o777})
     refused(path, "no plain file")
 
 
 def test_the_same_name_twice_is_refused(tmp_path):
-    refused(bundle(tmp_path / "twice.nbr", extra=[("store/store.json", b"other")]), "twice")
+    refused(bundle(tmp_path / "twice.nbr", extra=[("workflow/nb.nbreplay/store.json", b"other")]), "twice")
 
 
 def test_names_that_differ_only_in_case_are_refused(tmp_path):
-    extra = [("store/journals/A1.nbj", b"journal")]
+    extra = [("workflow/nb.nbreplay/journals/A1.nbj", b"journal")]
     refused(bundle(tmp_path / "case.nbr", extra=extra), "twice")
 
 
 def test_names_that_differ_only_in_unicode_form_are_refused(tmp_path):
-    files = {**GOOD, "caf\u00e9.ipynb": NOTEBOOK, "cafe\u0301.ipynb": NOTEBOOK}
+    files = {**GOOD, "workflow/caf\u00e9.ipynb": NOTEBOOK, "workflow/cafe\u0301.ipynb": NOTEBOOK}
     refused(bundle(tmp_path / "form.nbr", files), "not allowed|twice")
 
 
 def test_a_second_notebook_is_refused(tmp_path):
-    refused(bundle(tmp_path / "two.nbr", {**GOOD, "other.ipynb": NOTEBOOK}), "more than one notebook")
+    refused(bundle(tmp_path / "two.nbr", {**GOOD, "workflow/other.ipynb": NOTEBOOK}), "more than one notebook")
+
+
+def test_a_file_in_a_folder_that_is_a_file_is_refused(tmp_path):
+    files = {**GOOD, "workflow/in": b"x", "workflow/in/data.csv": b"x"}
+    refused(bundle(tmp_path / "clash.nbr", files), "folder that is a file")
+
+
+def test_the_store_of_another_notebook_is_refused(tmp_path):
+    files = {**GOOD, "workflow/other.nbreplay/store.json": b"{}"}
+    refused(bundle(tmp_path / "foreign.nbr", files), "no store of its notebook")
 
 
 def test_compressed_entries_are_refused(tmp_path):
-    files = {**GOOD, "store/blobs/cd/" + DIGEST: bytes(1 << 20)}
+    files = {**GOOD, "workflow/nb.nbreplay/blobs/cd/" + DIGEST: bytes(1 << 20)}
     refused(bundle(tmp_path / "bomb.nbr", files, compression=zipfile.ZIP_DEFLATED), "compressed|larger than itself")
 
 
 def test_entries_that_share_bytes_are_refused(tmp_path):
     path = bundle(
-        tmp_path / "overlap.nbr", {**GOOD, **{f"store/blobs/{n:02x}/{n:032x}": b"x" * 5000 for n in range(9)}}
+        tmp_path / "overlap.nbr", {**GOOD, **{f"{STORE}/blobs/{n:02x}/{n:032x}": b"x" * 5000 for n in range(9)}}
     )
     with zipfile.ZipFile(path) as archive:
         offsets = [entry.header_offset for entry in archive.infolist()]
@@ -146,25 +165,28 @@ def test_too_many_bytes_are_refused(tmp_path):
 
 
 def test_a_file_that_the_manifest_does_not_name_is_refused(tmp_path):
-    path = bundle(tmp_path / "more.nbr", extra=[("store/journals/b2.nbj", b"x")], manifest=manifest_of(GOOD))
+    path = bundle(tmp_path / "more.nbr", extra=[(f"{STORE}/journals/b2.nbj", b"x")], manifest=manifest_of(GOOD))
     refused(path, "not in both")
 
 
 def test_a_file_that_only_the_manifest_names_is_refused(tmp_path):
-    manifest = manifest_of({**GOOD, "store/journals/b2.nbj": b"x"})
+    manifest = manifest_of({**GOOD, "workflow/nb.nbreplay/journals/b2.nbj": b"x"})
     refused(bundle(tmp_path / "less.nbr", manifest=manifest), "not in both")
 
 
 def test_content_that_the_manifest_does_not_know_is_refused(tmp_path):
-    manifest = manifest_of({**GOOD, "store/journals/a1.nbj": b"another"})
+    manifest = manifest_of({**GOOD, "workflow/nb.nbreplay/journals/a1.nbj": b"another"})
     refused(bundle(tmp_path / "other.nbr", manifest=manifest), "not what its manifest says")
 
 
 @pytest.mark.parametrize(
     "manifest",
     [
-        False, [], 1, {"format": "x"}, manifest_of(GOOD, notebook="../nb.ipynb"), manifest_of(GOOD, notebook="x.ipynb"),
-        manifest_of(GOOD, files=[{"path": "nb.ipynb"}]), manifest_of(GOOD, files=7), manifest_of(GOOD, format=None),
+        False, [], 1, {"format": "x"}, manifest_of(GOOD, notebook="../nb.ipynb"),
+        manifest_of(GOOD, notebook="workflow/x.ipynb"),
+        manifest_of(GOOD, files=[{"path": "workflow/nb.ipynb"}]), manifest_of(GOOD, packages=[1]),
+        manifest_of(GOOD, left_out=[1]), manifest_of(GOOD, first="x"), manifest_of(GOOD, files=7),
+        manifest_of(GOOD, format=None),
     ],
     ids=repr,
 )  # fmt: skip

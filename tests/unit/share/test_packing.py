@@ -12,6 +12,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 from nbreplay.cli import group
 from nbreplay.digest import Fingerprint, digest_bytes
 from nbreplay.errors import NoRecord, PackDamaged
+from nbreplay.fingerprint import cell_fingerprint
 from nbreplay.records import CellRun, TaskRun, Unit, ValueRef, Writes, to_bytes
 from nbreplay.replay.reader import open_store
 from nbreplay.share.archive import Archive
@@ -53,8 +54,8 @@ def recorded(tmp_path):
         large = store.put(LARGE)
         unit = Unit(uid="r:1/0", value=ValueRef(codec="pickle5", stream=stream), names=("x",))
         run = CellRun(
-            boundary="r:1", parent=None, run="r", number=1, code=Fingerprint("0" * 32), source="x = 1", outcome="ok",
-            position=1, outputs=large, writes=Writes(units=(unit,)),
+            boundary="r:1", parent=None, run="r", number=1, code=cell_fingerprint("x = 1"), source="x = 1",
+            outcome="ok", position=1, outputs=large, writes=Writes(units=(unit,)),
         )  # fmt: skip
         store.append("cell", to_bytes(run), [b"cell"])
         store.append("task", to_bytes(TaskRun(provenance=Fingerprint("1" * 32))), [b"task"])
@@ -74,10 +75,10 @@ def own(store):
 
 
 def test_a_pack_unpacks_to_the_same_records(recorded, tmp_path):
-    packed, manifest = pack(recorded, recorded.with_suffix(".nbreplay"))
-    assert packed == recorded.with_suffix(".nbr")
-    with Archive(packed) as archive:
-        assert archive.manifest == manifest
+    packed = pack(recorded, recorded.with_suffix(".nbreplay"))
+    assert packed.path == recorded.with_suffix(".nbr")
+    with Archive(packed.path) as archive:
+        assert archive.manifest == packed.manifest
         notebook, store = unpack(archive, tmp_path / "away")
     assert notebook.read_bytes() == recorded.read_bytes()
     assert contents(store) == contents(recorded.with_suffix(".nbreplay"))
@@ -89,20 +90,28 @@ def test_a_pack_unpacks_to_the_same_records(recorded, tmp_path):
 def test_no_input_and_no_index_is_in_a_pack(recorded):
     (recorded.parent / "data.csv").write_text("secret")
     contents(recorded.with_suffix(".nbreplay"))
-    packed, _ = pack(recorded, recorded.with_suffix(".nbreplay"))
+    packed = pack(recorded, recorded.with_suffix(".nbreplay")).path
     with zipfile.ZipFile(packed) as archive:
         names = archive.namelist()
-    assert {name.split("/")[0] for name in names} == {"nb.ipynb", "store", "manifest.json"}
-    assert {name.split("/")[1] for name in names if "/" in name} <= {"store.json", "journals", "blobs"}
+    assert {name.split("/")[0] for name in names} == {
+        "workflow", "software", "data", "compute", "binder", "manifest.json"
+    }  # fmt: skip
+    assert {name.split("/")[1] for name in names if name.startswith("workflow/")} == {"nb.ipynb", "nb.nbreplay"}
+    inside = {name.split("/")[2] for name in names if name.startswith("workflow/nb.nbreplay/")}
+    assert inside == {"store.json", "journals", "blobs"}
 
 
 def test_an_equal_store_packs_to_equal_files(recorded, tmp_path):
-    one, two = (pack(recorded, recorded.with_suffix(".nbreplay"), tmp_path / name)[1].files for name in "ab")
-    assert one == two
+    store = recorded.with_suffix(".nbreplay")
+    one, two = (pack(recorded, store, tmp_path / name).manifest.files for name in "ab")
+    # A store and a journal have names of their own, drawn anew.
+    files, same = ({path: it for path, it in each.items() if "journals" not in path} for each in (one, two))
+    del files["workflow/nb.nbreplay/store.json"], same["workflow/nb.nbreplay/store.json"]
+    assert files == same
 
 
 def test_a_stranger_s_records_are_unknown_until_they_are_accepted(recorded, tmp_path, colleague):
-    packed, _ = pack(recorded, recorded.with_suffix(".nbreplay"))
+    packed = pack(recorded, recorded.with_suffix(".nbreplay")).path
     colleague()
     with Archive(packed) as archive:
         _, store = unpack(archive, tmp_path / "away")
@@ -136,10 +145,10 @@ def test_bytes_that_are_no_pickle_import_nothing(data):
 
 
 def test_a_folder_that_is_taken_is_left_alone(recorded, tmp_path):
-    packed, _ = pack(recorded, recorded.with_suffix(".nbreplay"))
+    packed = pack(recorded, recorded.with_suffix(".nbreplay")).path
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "mine").write_text("mine")
-    with Archive(packed) as archive, pytest.raises(PackDamaged, match="is there already"):
+    with Archive(packed) as archive, pytest.raises(PackDamaged, match="is not empty"):
         unpack(archive, tmp_path / "taken")
     assert [file.name for file in (tmp_path / "taken").iterdir()] == ["mine"]
     (tmp_path / "empty").mkdir()
@@ -148,7 +157,7 @@ def test_a_folder_that_is_taken_is_left_alone(recorded, tmp_path):
 
 
 def test_a_package_that_is_swapped_while_it_is_unpacked_leaves_nothing(recorded, tmp_path):
-    packed, _ = pack(recorded, recorded.with_suffix(".nbreplay"))
+    packed = pack(recorded, recorded.with_suffix(".nbreplay")).path
     with Archive(packed) as archive:
         path = next(name for name in archive.manifest.files if "blobs" in name)
         data = bytearray(packed.read_bytes())
@@ -186,10 +195,10 @@ def test_the_command_says_who_made_it_and_what_it_imports_before_it_accepts(reco
     plain = invoke(group, ["unpack", "sent.nbr"])
     assert plain.exit_code == 0
     assert "--trust" in plain.output
-    assert own(tmp_path / "sent" / "nb.nbreplay") == [False]
+    assert own(tmp_path / "sent" / "workflow" / "nb.nbreplay") == [False]
     trusted = invoke(group, ["unpack", "sent.nbr", "trusted", "--trust"])
     assert trusted.exit_code == 0, trusted.output
     assert trusted.output.index("made by") < trusted.output.index("system") < trusted.output.index("accepted")
-    assert own(tmp_path / "trusted" / "nb.nbreplay")[0] is True
+    assert own(tmp_path / "trusted" / "workflow" / "nb.nbreplay")[0] is True
     again = invoke(group, ["unpack", "sent.nbr"])
     assert again.exit_code == 30
