@@ -314,3 +314,14 @@ class TaskRun:
     placed: bool = False
     parts: tuple[tuple[str, str, str, str], ...] = ()
     chain_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDiffers:
+    """The same task on the same inputs gave another result: *first* is kept, *other* is not (digests of content)."""
+
+    name: str
+    provenance: str
+    first: Digest
+    other: Digest
+    wall_time: str = ""

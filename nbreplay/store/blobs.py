@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 MAPPED_BYTES = 256 * 1024
 """Raw content from this size on is mapped; reading less is cheaper than a map."""
+FULL = "full"
+"""File beside the folders that says, while it is there, why no results are to be kept."""
 RETRY_S = 0.05
 """On a network file system a blob that is not there is looked for once more: names arrive late."""
 FRESH_S = 1800.0
@@ -152,6 +154,21 @@ class BlobFolder:
         finally:
             os.close(fd)
         return content
+
+    def full(self) -> str:
+        """Return why nothing more is to be kept here, as whoever keeps the records has said; "" if that is not so."""
+        try:
+            return (self.store_dir / FULL).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+
+    def say_full(self, reason: str) -> None:
+        """Tell all who keep blobs here, in whatever process, that there is no room ("": there is again)."""
+        with contextlib.suppress(OSError):
+            if reason:
+                self._disk.write_whole(self.store_dir / FULL, reason.encode(), durable=False)
+            else:
+                self._disk.remove(self.store_dir / FULL)
 
     def sync(self) -> None:
         """Make the names of what was put durable; its content already is."""

@@ -58,7 +58,7 @@ def is_empty(path: Path) -> bool:
 
 def looks_like_one(path: Path) -> bool:
     """Return whether *path* is a store whose description was lost: it has the folders of one, and nothing else's."""
-    known = {NAME, "quarantine", "index", *FOLDERS}
+    known = {NAME, "quarantine", "index", "full", *FOLDERS}
     names = {entry.name for entry in path.iterdir() if not entry.name.startswith(TEMPORARY)}
     return set(FOLDERS) <= names and names <= known
 

@@ -83,9 +83,8 @@ class ClientPlanner:
             data: dict[Key, GraphNode] = {}
             for key, run in made.hits.items():
                 node = ledger.inline(key, run)
-                if node is None:
-                    break
-                data[key] = node
+                if node is not None:
+                    data[key] = node
             if len(data) == len(made.hits) and ledger.put_back(made.put_back):
                 break
         self._count(made, wanted)

@@ -41,7 +41,12 @@ class Session:
 
 @dataclass(slots=True)
 class Entry:
-    """One task that the scheduler holds, or one piece of scattered data (without a shape)."""
+    """One task that the scheduler holds, or one piece of scattered data (without a shape).
+
+    *strayed* says that its result, or one above it, is not the one that is recorded under its P: nothing that depends
+    on it is recorded, or found, by P. *unkept_s* is what it would take to have its result again, 0 if that is kept.
+    *expected* is the record that it is run to be compared with.
+    """
 
     session: Session
     name: str
@@ -61,6 +66,9 @@ class Entry:
     promise: Promise | None = None
     target: Key | None = None
     deps: tuple[Key, ...] = ()
+    strayed: bool = False
+    unkept_s: float = 0.0
+    expected: TaskRun | None = None
 
     def count(self, state: str) -> None:
         """Count this task as *state*, from whatever it was counted as."""

@@ -7,20 +7,20 @@ the task's K; a record of K serves it although something above it was edited.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from nbreplay.records import TaskRun, from_bytes
+from nbreplay.tasks.awaited import Awaited
 from nbreplay.tasks.entries import Entry, Session
+from nbreplay.tasks.planning import order
 from nbreplay.tasks.report import ANNOTATION, Report, Stored
-from nbreplay.tasks.runs import content_of, inherit, learn, served
+from nbreplay.tasks.runs import compared, compared_with_first, content_of, inherit, learn, refuse, served
 from nbreplay.tasks.shape import Key
 from nbreplay.tasks.swap import Promise, recipe_of, unrestrict
 
 if TYPE_CHECKING:
     from nbreplay.tasks.scheduler_plugin import TaskCachePlugin
-
-MAX_EARLY = 10_000
-"""Results announced as written before their task was announced as finished; more than this are stale."""
 
 
 class Finishing:
@@ -28,8 +28,7 @@ class Finishing:
 
     def __init__(self, plugin: TaskCachePlugin) -> None:
         self.plugin = plugin
-        self._pending: dict[str, tuple[Session, TaskRun]] = {}
-        self._early: dict[str, Stored] = {}
+        self._awaited: Awaited[tuple[Session, TaskRun, Entry]] = Awaited()
 
     # ------------------------------------------------------------ transitions
 
@@ -51,16 +50,24 @@ class Finishing:
     def ready(self, key: Key) -> None:
         """All inputs of *key* are in memory, and it has not been sent to a worker: serve it if its K is recorded."""
         entry = self.plugin.entries.get(key)
-        if entry is None or not entry.session.serve or entry.promise is not None or entry.target is not None:
+        if entry is None or entry.promise is not None or entry.target is not None:
             return
         shape = entry.shape
         if entry.refused or entry.state != "executed" or shape is None or shape.kind != "task" or not shape.deps:
             return
+        ts = self.plugin.scheduler.tasks[key]
+        if entry.session.serve and entry.expected is None and self._serve_by_content(key, entry, ts):
+            return
+        above_s = sum(one.unkept_s for one in self._above(entry) if one is not None)
+        if above_s and entry.session.record:
+            # What it would take to have its inputs again counts for keeping it.
+            order(ts, entry, above_s=above_s)
+
+    def _serve_by_content(self, key: Key, entry: Entry, ts: Any) -> bool:
         content = content_of(entry, self._above(entry))
         if content is None:
-            return
+            return False
         ledger = entry.session.ledger
-        ts = self.plugin.scheduler.tasks[key]
         for run in ledger.by_content(content):
             load = ledger.load_task(key, run) if entry.session.workers_fit else ledger.inline(key, run)
             if load is None or not ledger.put_back([run]):
@@ -72,7 +79,8 @@ class Finishing:
             below = served(entry, self._above(entry), run, ledger.root)
             if below is not None and entry.session.record:
                 ledger.keep(below)
-            return
+            return True
+        return False
 
     def erred(self, entry: Entry, own: bool) -> None:
         """A task failed (*own*), or cannot run because one above it did."""
@@ -94,42 +102,54 @@ class Finishing:
     def _learn(self, key: Key, entry: Entry, report: Report | None) -> None:
         session = entry.session
         run = learn(entry, self._above(entry), report, session.ledger.root)
+        if report is not None:
+            compared(entry, report, session.ledger)
+        if report is not None and report.changed:
+            self._spoiled(key, report.changed)
         if run is None or report is None or not session.record:
+            return
+        run = compared_with_first(entry, run, session.ledger)
+        if run is None:
             return
         entry.run = run
         if report.pending:
-            self._wait(str(self.plugin.scheduler.tasks[key].run_id), session, run)
+            early = self._awaited.finished(str(self.plugin.scheduler.tasks[key].run_id), (session, run, entry))
+            if early is not None:
+                self._settle(session, run, entry, early)
         else:
             session.ledger.keep(run, report.inline if run.result_digest is not None else None)
 
-    # ------------------------------------------------------------ results that are written in the background
+    def _spoiled(self, key: Key, changed: Collection[str]) -> None:
+        """*key* has changed inputs in place: what other tasks make of them depends on who was first."""
+        entries, states = self.plugin.entries, self.plugin.scheduler.tasks
+        for dts in states[key].dependencies:
+            for sibling in dts.dependents if str(dts.key) in changed else ():
+                entry = entries.get(sibling.key)
+                if sibling.key == key or entry is None or entry.promise is not None:
+                    continue
+                run = refuse(entry, "an input of it is changed in place by another task")
+                if run is not None:
+                    self._awaited.take(lambda waiting, entry=entry: waiting[2] is entry)  # type: ignore[misc]
+                    entry.session.ledger.refuse(run)
 
-    def _wait(self, token: str, session: Session, run: TaskRun) -> None:
-        stored = self._early.pop(token, None)
-        if stored is not None:
-            self._settle(session, run, stored)
-        else:
-            self._pending[token] = (session, run)
+    # ------------------------------------------------------------ results that are written in the background
 
     def stored(self, stored: Stored) -> None:
         """A worker has written a result, or not."""
-        waiting = self._pending.pop(stored.token, None)
+        waiting = self._awaited.written(stored)
         if waiting is not None:
             self._settle(*waiting, stored)
-        else:
-            if len(self._early) > MAX_EARLY:
-                self._early.clear()
-            self._early[stored.token] = stored
 
-    def _settle(self, session: Session, run: TaskRun, stored: Stored) -> None:
+    def _settle(self, session: Session, run: TaskRun, entry: Entry, stored: Stored) -> None:
+        if stored.not_kept and entry.tally is not None:
+            entry.tally.say(f"{entry.name}: result not kept: {stored.not_kept}")
         session.ledger.keep(dataclasses.replace(run, result=stored.result, not_kept=stored.not_kept), stored.inline)
 
     def waiting(self, session: Session) -> int:
         """Return how many results of *session* are being written."""
-        return sum(1 for other, _ in self._pending.values() if other is session)
+        return self._awaited.count(lambda waiting: waiting[0] is session)
 
     def flush(self, session: Session) -> None:
         """Record what is still waited for, without its result."""
-        for token in [token for token, (other, _) in self._pending.items() if other is session]:
-            _, run = self._pending.pop(token)
+        for _, run, _ in self._awaited.take(lambda waiting: waiting[0] is session):
             session.ledger.keep(dataclasses.replace(run, not_kept="its worker never said that it was written"))

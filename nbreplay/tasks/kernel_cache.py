@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from nbreplay.store import Store
     from nbreplay.tasks.attach import Attached
+    from nbreplay.tasks.awaited import Awaited
     from nbreplay.tasks.ledger import Ledger
     from nbreplay.tasks.writer import Writer
 
@@ -36,7 +37,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellTasks:
-    """What a cell's tasks did. *why* are rows in words; *problems* is what kept the cache from its work."""
+    """What a cell's tasks did. *why* are rows in words; *problems* is what kept the cache from its work.
+
+    *compared* tasks were run although they are recorded; *differing* are the names of those whose result was another.
+    """
 
     counts: TaskCounts = field(default_factory=TaskCounts)
     by_name: dict[str, TaskCounts] = field(default_factory=dict)
@@ -47,6 +51,8 @@ class CellTasks:
     why: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     unfinished: int = 0
+    compared: int = 0
+    differing: list[str] = field(default_factory=list)
 
 
 class KernelCache:
@@ -91,7 +97,7 @@ class KernelCache:
         self._local: dict[str, Tally] = {}
         self._problems: list[str] = []
         self._prints: dict[Hashable, Fingerprint] = {}
-        self.local_pending: dict[str, TaskRun] = {}
+        self._local_results: Awaited[TaskRun] | None = None
         self._writer: Writer | None = None
 
     def writer(self) -> Writer:
@@ -101,6 +107,14 @@ class KernelCache:
 
             self._writer = writer_for(self)
         return self._writer
+
+    def local_results(self) -> Awaited[TaskRun]:
+        """Return the results of this process's own tasks that are being written."""
+        if self._local_results is None:
+            from nbreplay.tasks.awaited import Awaited
+
+            self._local_results = Awaited()
+        return self._local_results
 
     @property
     def ledger(self) -> Ledger | None:
@@ -125,16 +139,16 @@ class KernelCache:
         for tally in tallies:
             for name, counter in tally.names.items():
                 merged.names[name] = merged.names.get(name, type(counter)()) + counter
-            for field_name in ("why", "marks", "refusals", "problems"):
+            for field_name in ("why", "marks", "refusals", "problems", "differing"):
                 getattr(merged, field_name).extend(getattr(tally, field_name))
             merged.files_read |= tally.files_read
             merged.files_written |= tally.files_written
             merged.unfinished += tally.unfinished
+            merged.compared += tally.compared
             self._prints |= {key: Fingerprint(p) for key, p in tally.wanted.items()}
         problems, self._problems = self._problems, []
         if self._ledger is not None:
-            problems += self._ledger.problems
-            self._ledger.problems = []
+            problems += self._ledger.take_problems()
         for path in merged.files_written:
             merged.files_read.pop(path, None)
         return CellTasks(
@@ -147,6 +161,8 @@ class KernelCache:
             why=merged.why,
             problems=list(dict.fromkeys(merged.problems + problems)),
             unfinished=merged.unfinished,
+            compared=merged.compared,
+            differing=merged.differing,
         )
 
     def _ask(self, label: str) -> list[Tally | None]:
@@ -212,7 +228,14 @@ class KernelCache:
 
     def sent_settings(self) -> dict[str, Any]:
         """Return the settings that a scheduler's plugin needs, as plain data."""
-        names = ("small_blob_bytes", "inline_result_bytes", "scheduler_transfer_bytes", "compress_ratio", "racy_s")
+        names = (
+            "small_blob_bytes",
+            "inline_result_bytes",
+            "scheduler_transfer_bytes",
+            "store_max_bytes",
+            "compress_ratio",
+            "racy_s",
+        )
         return {name: getattr(self.settings, name) for name in names}
 
     # ------------------------------------------------------------ results by name

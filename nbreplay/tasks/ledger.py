@@ -1,36 +1,47 @@
 """The task records of one store, as planners see them: look up, load, keep, drop.
 
 Everything that is appended goes through one background thread, in order, in batches: no event loop waits for a disk.
-What was handed in is found again at once, before it is on disk.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import logging
-from collections import defaultdict
+import math
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from dask._task_spec import DataNode, Task
 
 from nbreplay.config import Settings
-from nbreplay.digest import Fingerprint
-from nbreplay.errors import NbreplayError, StoreError
+from nbreplay.digest import Digest, Fingerprint
+from nbreplay.errors import BlobMissing, NbreplayError, StoreError
 from nbreplay.files import FileDigests, holds_now, put_back
-from nbreplay.records import FileState, TaskRun, from_bytes, to_bytes
+from nbreplay.records import BlobRef, FileState, TaskDiffers, TaskRun, from_bytes, to_bytes
 from nbreplay.serialize import codecs
 from nbreplay.serialize.gate import Trust
 from nbreplay.store import Store
-from nbreplay.tasks.load import blob_refs, gather_small, make_load, write_inline
+from nbreplay.tasks.eviction import task_keys
+from nbreplay.tasks.load import blob_refs, gather, make_load, write_inline
 from nbreplay.tasks.provenance import placed
 from nbreplay.tasks.report import Inline
+from nbreplay.tasks.room import Room
+from nbreplay.tasks.sending import Sending
 from nbreplay.tasks.shape import Key
 
 logger = logging.getLogger(__name__)
 
 KIND = "task"
+DIFFERS = "differs"
+
+NAMED = 5
+"""Tasks that one message names."""
+
+RECORD_BYTES = 1000
+"""About what a record takes beside its result."""
 
 
 class Ledger:
@@ -46,9 +57,13 @@ class Ledger:
         self.problems: list[str] = []
         self.digests = FileDigests(self.settings.racy_s)
         self._dropped: set[str] = set()
-        self._fresh: defaultdict[bytes, list[TaskRun]] = defaultdict(list)
+        self._broken: list[tuple[str, str]] = []
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nbreplay-ledger")
         self._last: Future[None] | None = None
+        self._room = Room(store, self.settings.store_max_bytes)
+        self._sending = Sending(self.settings.scheduler_transfer_bytes)
+        self.send = False
+        """Whether results are sent with the tasks that load them: the workers do not see the store."""
 
     # ------------------------------------------------------------ finding
 
@@ -63,19 +78,21 @@ class Ledger:
         return [run for run in runs if run.result is not None and self.holds(run.files_read, {})]
 
     def _find(self, keys: Sequence[bytes]) -> list[list[TaskRun]]:
-        if not keys:
-            return []
+        return [[run for run in found if self.usable(run)] for found in self._read(keys)]
+
+    def _read(self, keys: Sequence[bytes]) -> list[list[TaskRun]]:
+        """Return this user's records of each key, newest first."""
         found: list[list[TaskRun]] = []
-        for key, stored in zip(keys, self.store.find_many(KIND, keys), strict=True):
-            runs = list(self._fresh.get(key, ())) if self._fresh else []
-            for one in stored:
+        for stored in self.store.find_many(KIND, keys) if keys else ():
+            runs = []
+            for one in reversed(stored):
                 if not one.own:
                     continue
                 try:
-                    runs.insert(0, from_bytes(TaskRun, one.body))
+                    runs.append(from_bytes(TaskRun, one.body))
                 except ValueError:
                     logger.debug("a task record cannot be read", exc_info=True)
-            found.append([run for run in reversed(runs) if self.usable(run)] if runs else [])
+            found.append(runs)
         return found
 
     def usable(self, run: TaskRun) -> bool:
@@ -97,22 +114,68 @@ class Ledger:
 
     # ------------------------------------------------------------ serving
 
-    def load_task(self, key: Key, run: TaskRun, *, rewindable: bool = True) -> Task | None:
-        """Return a task *key* that loads the result of *run*, or None (and forget *run*) if that cannot be."""
+    def load_task(self, key: Key, run: TaskRun, *, rewindable: bool = True, send: bool | None = None) -> Task | None:
+        """Return a task *key* that loads the result of *run*, or None (and forget *run*) if that cannot be.
+
+        With *send* the result goes with the task (default: as this ledger does).
+        """
         assert run.result is not None
+        send = self.send if send is None else send
+        small = max(self.settings.small_blob_bytes, self.settings.inline_result_bytes)
+        blobs = blob_refs(run.result)
         try:
-            small = max(self.settings.small_blob_bytes, self.settings.inline_result_bytes)
-            given = gather_small(run.result, self.store.get, small)
+            if send and (problem := self._too_much(blobs)):
+                self.drop(run, problem)
+                return None
+            given = gather(run.result, self.store.get, math.inf if send else small)
+            folder = self.store.blobs()
+            missing = next((b for b in blobs if b.digest not in given and not folder.promise(b.digest)), None)
+            if missing is not None:
+                raise BlobMissing(missing.digest, str(self.store.path))
+            if send and (problem := self._sending.take(given, sum(map(len, given.values())))):
+                self.drop(run, problem)
+                return None
         except StoreError as error:
             self.drop(run, str(error))
             return None
         return make_load(key, run.result, given, str(self.store.path), rewindable=rewindable)
 
+    def _too_much(self, blobs: Sequence[BlobRef]) -> str:
+        size_bytes = sum(blob.size_bytes for blob in blobs)
+        limit = self.settings.scheduler_transfer_bytes
+        return "its workers do not see the store, and it is too large to be sent" if size_bytes > limit else ""
+
+    def expecting(self, run: TaskRun) -> dict[str, Any]:
+        """Return what an order says that runs a task to compare it with *run*; nothing if *run* cannot be had."""
+        if run.result is None or run.result_digest is None:
+            return {}
+        try:
+            small = max(self.settings.small_blob_bytes, self.settings.inline_result_bytes)
+            given = gather(run.result, self.store.get, small)
+        except StoreError:
+            return {}
+        return {"expect": run.result_digest, "expected": to_bytes(run.result), "given": dict(given)}
+
     def drop(self, run: TaskRun, reason: str) -> None:
-        """Serve *run* no more: its result cannot be had."""
+        """Serve *run* no more: its result cannot be had. The user is told once for all that break together."""
         self._dropped.add(_name(run))
-        logger.warning("a stored result of %s cannot be used (%s), it is computed again", run.name, reason)
-        self.problems.append(f"a stored result of {run.name} cannot be used ({reason}); it was computed again")
+        level = logging.INFO if self._broken else logging.WARNING
+        logger.log(level, "a stored result of %s cannot be used (%s), it is computed again", run.name, reason)
+        self._broken.append((run.name, reason))
+
+    def take_problems(self) -> list[str]:
+        """Return what there is to be told, once."""
+        problems, self.problems = self.problems, []
+        broken, self._broken = self._broken, []
+        if len(broken) == 1:
+            name, reason = broken[0]
+            problems.append(f"a stored result of {name} cannot be used ({reason}); it was computed again")
+        elif broken:
+            names = list(dict.fromkeys(name for name, _ in broken))
+            named = ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+            what = f"{len(broken)} stored results of {named} cannot be used"
+            problems.append(f"{what} (the first: {broken[0][1]}); they were computed again")
+        return list(dict.fromkeys(problems))
 
     def inline(self, key: Key, run: TaskRun) -> DataNode | None:
         """As :meth:`load_task`, for workers that cannot import us: the value itself, if it may travel."""
@@ -145,6 +208,59 @@ class Ledger:
 
     # ------------------------------------------------------------ keeping
 
+    def strays(self, run: TaskRun) -> TaskRun | None:
+        """Return the first record of what *run* computed if that had another result; it is noted that they differ."""
+        if run.result_digest is None:
+            return None
+        for old in self._recorded(run):
+            if old.result_digest is None or old.result_digest == run.result_digest:
+                continue
+            if old.lineage == run.lineage and (not run.content or not old.content or old.content == run.content):
+                self.differ(run.name, old, run.result_digest)
+                return old
+        return None
+
+    def _recorded(self, run: TaskRun) -> list[TaskRun]:
+        """Return the records of the inputs of *run*, oldest first, also those that are not served."""
+        return [each for records in self._read(task_keys(run)) for each in reversed(records)]
+
+    def differ(self, name: str, first: TaskRun, digest: Digest) -> None:
+        """Note that a task gave another result than its first *run*, which stays."""
+        self.problems.append(f"{name} gave another result for the same inputs; the first is kept")
+        differing = TaskDiffers(
+            name=name,
+            provenance=first.provenance,
+            first=first.result_digest or Digest(""),
+            other=digest,
+            wall_time=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        )
+        self._last = self._thread.submit(self._note, differing)
+
+    def _note(self, differing: TaskDiffers) -> None:
+        try:
+            if self.store.writable:
+                self.store.append(DIFFERS, to_bytes(differing))
+        except Exception:
+            logger.warning("a difference was not noted", exc_info=True)
+
+    def refuse(self, run: TaskRun) -> None:
+        """Take back the record of *run*, which turned out to mean nothing. Returns at once."""
+        self._dropped.add(_name(run))
+        self._last = self._thread.submit(self._refuse, run)
+
+    def _refuse(self, run: TaskRun) -> None:
+        try:
+            places = {
+                stored.place
+                for found in self.store.find_many(KIND, task_keys(run))
+                for stored in found
+                if _name(from_bytes(TaskRun, stored.body)) == _name(run)
+            }
+            self.store.forget(places)
+        except Exception as error:
+            logger.warning("the run of task %s could not be taken back", run.name, exc_info=True)
+            self.problems.append(f"the run of {run.name} could not be taken back: {error}")
+
     def keep(self, run: TaskRun, inline: Inline | None = None) -> None:
         """Record *run*; a result that came *inline* is put first. Returns at once."""
         self._last = self._thread.submit(self._keep, run, inline)
@@ -155,18 +271,19 @@ class Ledger:
                 if old.lineage != run.lineage or old.content != run.content:
                     continue
                 if old.result_digest is not None and old.result_digest != run.result_digest:
-                    self.problems.append(f"{run.name} gave another result for the same inputs; the first is kept")
-                    return
+                    return  # it was found to differ when it was learnt
                 if old.result is not None or (run.result is None and inline is None):
                     return
+            full = self._room.take(0) if inline is not None else ""
+            if full:
+                run, inline = dataclasses.replace(run, not_kept=full), None
             if inline is not None:
                 run = dataclasses.replace(run, result=write_inline(inline, self.store.put, run.result_digest))
-            keys = [b"P" + bytes.fromhex(run.provenance)] if run.provenance else []
-            if run.content:
-                keys.append(b"K" + bytes.fromhex(run.content))
-            self.store.append(KIND, to_bytes(run), keys)
-            for key in keys:
-                self._fresh[key].append(run)
+            self.store.append(KIND, to_bytes(run), task_keys(run))
+            if run.result is not None:
+                self._dropped.discard(_name(run))
+            blobs = blob_refs(run.result) if run.result is not None else []
+            self._room.take(RECORD_BYTES + sum(blob.size_bytes for blob in blobs))
         except Exception as error:
             logger.warning("the run of task %s was not recorded", run.name, exc_info=True)
             self.problems.append(f"the run of {run.name} was not recorded: {error}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from nbreplay.records import BlobRef, ValueRef, from_bytes, to_bytes
 from nbreplay.serialize import codecs
 from nbreplay.serialize.gate import Trust
 from nbreplay.store.blobs import BlobFolder
-from nbreplay.tasks.report import Inline
+from nbreplay.tasks.report import RATE, Inline
+from nbreplay.tasks.sending import Given
 
 _FOLDERS: dict[str, BlobFolder] = {}
 
@@ -41,7 +44,12 @@ def load_value(ref: ValueRef, given: dict[str, bytes], store_dir: str) -> object
     def get(wanted: BlobRef | Digest) -> memoryview:
         digest = wanted.digest if isinstance(wanted, BlobRef) else wanted
         data = given.get(digest)
-        return memoryview(bytearray(data)) if data is not None else folder(store_dir).get(wanted)
+        if data is not None:
+            return memoryview(bytearray(data))
+        began = time.perf_counter()
+        content = folder(store_dir).get(wanted)
+        RATE.loaded(len(content), time.perf_counter() - began)
+        return content
 
     return codecs.load(ref, get, trust=Trust.OWN)
 
@@ -58,11 +66,16 @@ def load_task(packed: bytes, given: dict[str, bytes], store_dir: str, rewindable
             raise
         from distributed import Reschedule
 
-        _tell_broken(f"{type(error).__name__}: {error}")
+        _tell_broken(f"{type(error).__name__}: {error}", unseen=not sees(store_dir))
         raise Reschedule from error
 
 
-def make_load(key: Any, ref: ValueRef, given: dict[str, bytes], store_dir: str, *, rewindable: bool = True) -> Task:
+def sees(store_dir: str) -> bool:
+    """Whether this process sees the store at *store_dir*."""
+    return os.path.isfile(os.path.join(store_dir, "store.json"))
+
+
+def make_load(key: Any, ref: ValueRef, given: Mapping[str, bytes], store_dir: str, *, rewindable: bool = True) -> Task:
     """Return the task *key* that loads *ref*."""
     return Task(key, load_task, to_bytes(ref), given, store_dir, rewindable)
 
@@ -72,19 +85,15 @@ def is_load(spec: object) -> bool:
     return type(spec) is Task and spec.func is load_task
 
 
-def gather_small(ref: ValueRef, get: Callable[[BlobRef], Buffer], small_bytes: int) -> dict[str, bytes]:
-    """Return the blobs of *ref* that a worker cannot read for itself, or that are too small to be worth a file.
+def gather(ref: ValueRef, get: Callable[[BlobRef], Buffer], largest_bytes: float) -> Given:
+    """Return the blobs of *ref* up to *largest_bytes*: those that a worker cannot read for itself.
 
     Raises
     ------
     BlobMissing, BlobDamaged
         One of them is not there, or not what it should be.
     """
-    given: dict[str, bytes] = {}
-    for blob in blob_refs(ref):
-        if blob.size_bytes <= small_bytes:
-            given[blob.digest] = bytes(get(blob))
-    return given
+    return Given({blob.digest: bytes(get(blob)) for blob in blob_refs(ref) if blob.size_bytes <= largest_bytes})
 
 
 def write_inline(inline: Inline, put: Callable[..., BlobRef], content: Digest | None) -> ValueRef:
@@ -93,13 +102,13 @@ def write_inline(inline: Inline, put: Callable[..., BlobRef], content: Digest | 
     return codecs.write(dumped, put, content=content)
 
 
-def _tell_broken(reason: str) -> None:
+def _tell_broken(reason: str, *, unseen: bool) -> None:
     from dask.context import thread_state
     from distributed import get_worker
 
     worker = get_worker()
-    message = {"op": "nbreplay-broken", "key": thread_state.key, "reason": reason}
+    message = {"op": "nbreplay-broken", "key": thread_state.key, "reason": reason, "unseen": unseen}
     worker.loop.add_callback(worker.batched_stream.send, message)
 
 
-__all__ = ["BlobMissing", "blob_refs", "folder", "gather_small", "is_load", "load_task", "load_value", "make_load"]
+__all__ = ["BlobMissing", "blob_refs", "folder", "gather", "is_load", "load_task", "load_value", "make_load", "sees"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from dask._task_spec import Alias, DataNode, GraphNode, Task, TaskRef, convert_legacy_graph, cull, execute_graph
@@ -20,11 +20,12 @@ from nbreplay.records import TaskRun
 from nbreplay.serialize import codecs
 from nbreplay.tasks.entries import Entry
 from nbreplay.tasks.kernel_cache import KernelCache
+from nbreplay.tasks.ledger import Ledger
 from nbreplay.tasks.load import folder
 from nbreplay.tasks.planner import Plan, last_layer, plan
 from nbreplay.tasks.prints import make_shaper
 from nbreplay.tasks.report import Order, Report, Stored
-from nbreplay.tasks.runs import content_of, inherit, learn, served
+from nbreplay.tasks.runs import compared, compared_with_first, content_of, inherit, learn, refuse, served
 from nbreplay.tasks.shape import Key
 from nbreplay.tasks.traced import Traced
 from nbreplay.tasks.writer import Writer
@@ -73,9 +74,8 @@ class LocalRun:
             values: dict[Key, object] = {}
             for key, run in made.hits.items() if self.away else ():
                 node = self.ledger.inline(key, run)
-                if node is None:
-                    break
-                values[key] = node.value
+                if node is not None:
+                    values[key] = node.value
             if len(values) == (len(made.hits) if self.away else 0) and self.ledger.put_back(made.put_back):
                 return made, values
 
@@ -146,22 +146,39 @@ class LocalRun:
         try:
             entry = self.entries[key]
             run = learn(entry, self.above(entry), report, self.ledger.root)
+            compared(entry, report, self.ledger)
+            self._spoiled(key, report.changed)
             if run is None or not self.cache.record:
                 return
+            run = compared_with_first(entry, run, self.ledger)
+            if run is None:
+                return
+            entry.run = run
             if stored is not None:
-                run = dataclasses.replace(run, result=stored.result, not_kept=stored.not_kept)
-            if report.pending and stored is None:
-                self.cache.local_pending[str(id(self)) + repr(key)] = run
+                keep_written(self.ledger, run, stored)
+            elif report.pending:
+                early = self.cache.local_results().finished(str(id(self)) + repr(key), run)
+                if early is not None:
+                    keep_written(self.ledger, run, early)
             else:
                 self.ledger.keep(run, report.inline)
         except Exception as error:
             logger.warning("what a task did could not be recorded", exc_info=True)
             self.cache.problem(f"what a task did could not be recorded: {error}")
 
+    def _spoiled(self, key: Key, changed: Collection[str]) -> None:
+        """*key* has changed inputs in place: what other tasks make of them depends on who was first."""
+        for other, entry in self.entries.items() if changed else ():
+            if other != key and any(str(dep) in changed for dep in entry.deps):
+                run = refuse(entry, "an input of it is changed in place by another task")
+                if run is not None:
+                    self.cache.local_results().take(lambda waiting, run=run: waiting is run)  # type: ignore[misc]
+                    self.ledger.refuse(run)
+
     def serve_by_content(self, key: Key) -> tuple[bool, object]:
         """Early cut-off: return (True, value) if the inputs of *key* are known and a record of them is kept."""
         entry = self.entries[key]
-        if not self.cache.serve or entry.refused or not entry.deps:
+        if not self.cache.serve or entry.refused or not entry.deps or entry.expected is not None:
             return False, None
         try:
             above = self.above(entry)
@@ -292,13 +309,18 @@ def _is_alias(entry: Entry) -> bool:
     return entry.shape is not None and entry.shape.kind == "alias" and entry.digest is None
 
 
+def keep_written(ledger: Ledger, run: TaskRun, stored: Stored) -> None:
+    """Record *run*, of whose result *stored* was said."""
+    ledger.keep(dataclasses.replace(run, result=stored.result, not_kept=stored.not_kept), stored.inline)
+
+
 def writer_for(cache: KernelCache) -> Writer:
     """Return the background writer of results that were computed in this process."""
 
     def tell(stored: Stored) -> None:
-        run = cache.local_pending.pop(stored.token, None)
+        run = cache.local_results().written(stored)
         if run is not None and cache.ledger is not None:
-            cache.ledger.keep(dataclasses.replace(run, result=stored.result, not_kept=stored.not_kept), stored.inline)
+            keep_written(cache.ledger, run, stored)
 
     return Writer(tell)
 

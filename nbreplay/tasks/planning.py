@@ -106,9 +106,8 @@ class Planning:
             loads: dict[Key, GraphNode] = {}
             for key, run in made.hits.items():
                 task = ledger.load_task(key, run) if session.workers_fit else ledger.inline(key, run)
-                if task is None:
-                    break
-                loads[key] = task
+                if task is not None:
+                    loads[key] = task
             if len(loads) == len(made.hits) and ledger.put_back(made.put_back):
                 return made, loads
 
@@ -229,8 +228,8 @@ class _InFlight(Mapping[Fingerprint, Key]):
         return len(self.keys_by_print)
 
 
-def order(ts: Any, entry: Entry) -> None:
-    """Ask the worker to watch *ts* when it runs."""
+def order(ts: Any, entry: Entry, *, above_s: float = 0.0) -> None:
+    """Ask the worker to watch *ts* when it runs; *above_s* are seconds of ancestors whose results are not kept."""
     session = entry.session
     if not session.workers_fit or not (session.record or session.serve):
         return
@@ -245,5 +244,7 @@ def order(ts: Any, entry: Entry) -> None:
         transfer_bytes=settings.scheduler_transfer_bytes,
         inline_bytes=settings.inline_result_bytes,
         shape=entry.shape.own() if entry.shape.by_reference else b"",
+        above_s=above_s,
+        **(session.ledger.expecting(entry.expected) if entry.expected is not None else {}),
     )
     ts.annotations = {**(ts.annotations or {}), ANNOTATION: to_bytes(asked)}

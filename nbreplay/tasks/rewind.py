@@ -20,6 +20,7 @@ class Rewind:
     def __init__(self, plugin: TaskCachePlugin) -> None:
         self.plugin = plugin
         self.reasons: dict[Key, str] = {}
+        self.unseen: set[Key] = set()
 
     def broken(self, key: Key, entry: Entry) -> None:
         """The load task *key* has just been released; it is going to be run again."""
@@ -27,7 +28,18 @@ class Rewind:
         promise, run, ledger = entry.promise, entry.run, entry.session.ledger
         assert promise is not None
         assert run is not None
-        ledger.drop(run, self.reasons.pop(key, "the load failed"))
+        reason = self.reasons.pop(key, "the load failed")
+        ts = scheduler.tasks[key]
+        if key in self.unseen:
+            # Nothing is wrong with the result: it is sent, here and from now on.
+            self.unseen.discard(key)
+            ledger.send = True
+            load = ledger.load_task(key, run)
+            if load is not None:
+                ts.run_spec = load
+                return
+        else:
+            ledger.drop(run, reason)
         loads = {}
         for above in swap.gone(scheduler, key, promise):
             old = promise.runs.get(above)
@@ -35,7 +47,6 @@ class Rewind:
                 load = ledger.load_task(above, old)
                 if load is not None:
                     loads[above] = load
-        ts = scheduler.tasks[key]
         try:
             made = swap.bring_back(scheduler, ts, promise, loads)
         except LookupError:

@@ -6,14 +6,18 @@ import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nbreplay.digest import Fingerprint, combine
+from nbreplay.digest import Digest, Fingerprint, combine
 from nbreplay.records import FileState, TaskRun
 from nbreplay.tasks.entries import Entry
 from nbreplay.tasks.provenance import lineage, placed
 from nbreplay.tasks.report import Report
 from nbreplay.tasks.shape import data_leaf, evaluate
 from nbreplay.tasks.shuffles import RUNS_FOR_OTHERS
+
+if TYPE_CHECKING:
+    from nbreplay.tasks.ledger import Ledger
 
 Above = Sequence[Entry | None]
 """The dependencies of a task, in the order of its shape; None: nothing is known of one."""
@@ -54,6 +58,9 @@ def inherit(entry: Entry, target: Entry | None) -> None:
     """*entry* has the result of *target*."""
     if target is not None:
         entry.digest, entry.lineage = target.digest, target.lineage
+        entry.unkept_s = target.unkept_s
+        if target.strayed:
+            stray(entry)
         entry.effects, entry.placed = target.effects, target.placed
 
 
@@ -65,8 +72,14 @@ def learn(entry: Entry, above: Above, report: Report | None, root: Path) -> Task
     # What senders and barriers of a shuffle return is a number of this run; it tells nothing of what was sent.
     means = entry.shape is None or entry.shape.role not in RUNS_FOR_OTHERS
     entry.digest = report.digest if means else None
+    if any(one is not None and one.strayed for one in above):
+        stray(entry)
+    chain_s = report.seconds + sum(one.unkept_s for one in above if one is not None)
+    entry.unkept_s = chain_s if report.not_kept and not entry.refused else 0.0
     pass_on(entry, above, report.reads, writes=bool(report.writes), is_placed=report.placed)
     _count(entry, report)
+    if entry.expected is not None:
+        return None  # it is recorded, and was run to be compared
     if entry.refused or report.digest is None or entry.shape is None:
         return None
     content = content_of(entry, above) if entry.deps else None
@@ -85,12 +98,61 @@ def learn(entry: Entry, above: Above, report: Report | None, root: Path) -> Task
         files_read=report.reads,
         files_written=report.writes,
         compute_s=report.seconds,
+        chain_s=chain_s,
         python=PYTHON,
         lineage=entry.lineage or "",
         effects=any(one is not None and one.effects for one in above),
         placed=entry.placed,
         parts=entry.shape.components,
     )
+
+
+def stray(entry: Entry) -> None:
+    """What *entry* holds is not what its P names: from here on things go by content."""
+    entry.strayed = True
+    entry.provenance = None
+
+
+def compared_with_first(entry: Entry, run: TaskRun, ledger: Ledger) -> TaskRun | None:
+    """Return what is recorded of *run*: nothing if the same task had another result before; the first one is kept."""
+    if ledger.strays(run) is None:
+        return run
+    stray(entry)
+    tell_differs(entry)
+    return None
+
+
+def tell_differs(entry: Entry) -> None:
+    """Let the cell of *entry* know that it depends on when it runs."""
+    if entry.tally is not None:
+        entry.tally.say(f"{entry.name}: gave another result for the same inputs; the first is kept")
+        mark = f"nondeterministic task {entry.name}"
+        if mark not in entry.tally.marks:
+            entry.tally.marks.append(mark)
+
+
+def refuse(entry: Entry, reason: str) -> TaskRun | None:
+    """*entry* turns out not to be cacheable; return its record, which means nothing."""
+    run, entry.run = entry.run, None
+    if not entry.refused:
+        entry.refused = reason
+        if entry.tally is not None and entry.state == "executed":
+            entry.tally.refuse(entry.name, reason)
+    return run
+
+
+def compared(entry: Entry, report: Report, ledger: Ledger) -> None:
+    """*entry* was run although it is recorded, if it was."""
+    expected = entry.expected
+    if expected is None:
+        return
+    if report.compared == "other":
+        ledger.differ(entry.name, expected, Digest(report.other))
+        tell_differs(entry)
+    if report.digest != expected.result_digest:
+        stray(entry)  # the recorded result could not be had
+    if entry.tally is not None and report.compared in ("same", "other"):
+        entry.tally.compare(entry.name, same=report.compared == "same")
 
 
 def _count(entry: Entry, report: Report) -> None:
@@ -113,6 +175,8 @@ def served(entry: Entry, above: Above, run: TaskRun, root: Path) -> TaskRun | No
     entry.count("hit")
     entry.run = run
     entry.digest = run.result_digest
+    if any(one is not None and one.strayed for one in above):
+        stray(entry)
     pass_on(entry, above, run.files_read, writes=bool(run.files_written), is_placed=run.placed)
     if entry.tally is not None:
         entry.tally.read(run.files_read)

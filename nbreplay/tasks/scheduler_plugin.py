@@ -176,7 +176,7 @@ class TaskCachePlugin(SchedulerPlugin):
         if stored_s:
             await asyncio.get_running_loop().run_in_executor(None, session.ledger.settle, stored_s)
         tally = session.tally(label)
-        problems, session.ledger.problems = session.ledger.problems, []
+        problems = session.ledger.take_problems()
         tally.problems += [problem for problem in problems if problem not in tally.problems]
         return {"tally": ToPickle(copy.deepcopy(tally)), "errors": self.errors}
 
@@ -193,9 +193,14 @@ class TaskCachePlugin(SchedulerPlugin):
         for client in list(self._gone):
             self._guard(self.leave_when_stored, client)
 
-    def on_broken(self, worker: str, key: Key, reason: str) -> None:
-        """A worker could not load a result; the task comes back to us as rescheduled next."""
+    def on_broken(self, worker: str, key: Key, reason: str, unseen: bool = False) -> None:
+        """A worker could not load a result; the task comes back to us as rescheduled next.
+
+        *unseen* says that the worker does not see the store's folder.
+        """
         self.rewind.reasons[key] = reason
+        if unseen:
+            self.rewind.unseen.add(key)
 
     # ------------------------------------------------------------ hooks of the scheduler
 

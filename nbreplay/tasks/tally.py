@@ -25,6 +25,8 @@ class Tally:
     files_written: dict[str, FileState] = field(default_factory=dict)
     wanted: dict[object, str] = field(default_factory=dict)
     unfinished: int = 0
+    compared: int = 0
+    differing: list[str] = field(default_factory=list)
 
     def add(self, name: str, state: str) -> None:
         """Count one more submitted task, in *state*."""
@@ -42,6 +44,12 @@ class Tally:
         """Count one of the executed tasks as refused, too."""
         self.names.setdefault(name, Counter())["refused"] += 1
         self.say(f"{name}: not cacheable: {reason}")
+
+    def compare(self, name: str, *, same: bool) -> None:
+        """Count a task that was run to be compared with its record."""
+        self.compared += 1
+        if not same:
+            self.differing.append(name)
 
     def say(self, row: str) -> None:
         """Add a row for `why`; each is said once."""

@@ -14,13 +14,19 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from dask.utils import key_split
+
 from nbreplay.digest import Buffer, Digest, flat
-from nbreplay.records import BlobRef, FileState
+from nbreplay.records import BlobRef, FileState, ValueRef, from_bytes
 from nbreplay.serialize import codecs
-from nbreplay.tasks.load import folder
+from nbreplay.tasks.inputs import SAMPLE, Inputs
+from nbreplay.tasks.load import folder, load_value
 from nbreplay.tasks.report import Inline, Order, Report, worth_keeping
 
 logger = logging.getLogger(__name__)
+
+CHANGES = "changes its inputs in place"
+"""Why a task, and those that share its inputs, are not cached."""
 
 Later = Callable[[str, "codecs.Dumped", Digest, Order, object], bool]
 """Takes a dumped result to be written in the background; False if its queue is full."""
@@ -53,16 +59,36 @@ class Traced:
         self.token = token
 
     def __call__(self, values: Mapping[Any, Any] = {}) -> object:  # as in GraphNode; never changed
+        before = self._inputs(values)
         with watched(self.order) as scope:
             start = time.perf_counter()
             value = self.node(values)
             seconds = time.perf_counter() - start
         try:
-            told = self._other_code() or report(value, seconds, scope, self.order, self.later, self.token)
-            self.done(told)
+            told = self._other_code() or self._changed(before)
+            if told is None and self.order.expect:
+                told, value = compare(value, seconds, scope, self.order)
+            self.done(told or report(value, seconds, scope, self.order, self.later, self.token))
         except Exception:
             logger.warning("what task %r did could not be told; it is not cached", self.node, exc_info=True)
         return value
+
+    def _inputs(self, values: Mapping[Any, Any]) -> Inputs | None:
+        """Look at the inputs, if this run is in the sample."""
+        if not values or not self.order.record:
+            return None
+        name = getattr(getattr(self.node, "func", None), "__name__", "") or type(self.node).__name__
+        name += "/" + key_split(getattr(self.node, "key", ""))
+        if not SAMPLE.takes(name):
+            return None
+        inputs = Inputs(values)
+        SAMPLE.took(name, inputs.seconds)
+        return inputs
+
+    @staticmethod
+    def _changed(before: Inputs | None) -> Report | None:
+        changed = before.changed() if before is not None else ()
+        return Report(refusals=(CHANGES,), changed=changed, not_kept=CHANGES) if changed else None
 
     def _other_code(self) -> Report | None:
         """Modules live as long as their process: one that was edited since is not what the planner has looked at."""
@@ -79,6 +105,31 @@ class Traced:
 
     def __repr__(self) -> str:
         return repr(self.node)
+
+
+def compare(value: object, seconds: float, scope: Any, order: Order) -> tuple[Report, object]:
+    """Return what is told of a task that was run to be compared with its record, and the value that stands.
+
+    It is the recorded one, so that what depends on it is still what the records say. If that cannot be had, the new
+    one stands, under its own digest.
+    """
+    try:
+        digest = content_digest(value)
+    except Exception:
+        logger.debug("no digest of a %s", type(value).__name__, exc_info=True)
+        digest = None
+    seen = scope.seen() if scope is not None else None
+    reads = dict(seen.reads) if seen is not None else {}
+    writes = dict(seen.writes) if seen is not None else {}
+    said: dict[str, Any] = {"seconds": seconds, "reads": reads, "writes": writes}
+    if digest is None or digest == order.expect:
+        return Report(digest=digest, compared="unknown" if digest is None else "same", **said), value
+    try:
+        recorded = load_value(from_bytes(ValueRef, order.expected), order.given, order.store)
+    except Exception:
+        logger.debug("the recorded result could not be had", exc_info=True)
+        return Report(digest=digest, compared="other", other=digest, **said), value
+    return Report(digest=Digest(order.expect), compared="other", other=digest, **said), recorded
 
 
 def watched(order: Order) -> AbstractContextManager[Any]:
@@ -128,8 +179,9 @@ def report(value: object, seconds: float, scope: Any, order: Order, later: Later
     except Exception as error:  # noqa: BLE001  # anything a user's object, or a cluster, may raise
         return Report(**said, not_kept=f"cannot be dumped: {error}")
     size = len(dumped.stream) + sum(buffer.nbytes for buffer in dumped.buffers)
-    if not (order.keep or writes or worth_keeping(seconds, size)):
-        return Report(**said, not_kept=f"cheaper to compute ({seconds:.3f} s) than to load ({size} bytes)")
+    again_s = seconds + order.above_s
+    if not (order.keep or writes or worth_keeping(again_s, size)):
+        return Report(**said, not_kept=f"cheaper to compute ({again_s:.3f} s) than to load ({size} bytes)")
     placed = placed or _names_folder([dumped.stream, *dumped.buffers], order.root)
     if size <= order.inline_bytes:
         return Report(**said, placed=placed, inline=as_inline(dumped))

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 
 from nbreplay.digest import Digest
+from nbreplay.errors import StoreUnwritable
 from nbreplay.serialize import codecs
-from nbreplay.tasks.load import folder
+from nbreplay.tasks.load import folder, sees
 from nbreplay.tasks.report import Order, Stored
 from nbreplay.tasks.traced import as_inline, content_digest
 
 logger = logging.getLogger(__name__)
 
-QUEUE_BYTES = 512 << 20
-"""Results that wait may hold this much; what comes then is not kept, and counted."""
+QUEUE_BYTES = 64 << 20
+"""Results that wait may hold this much. What comes then is written by its own task if it was asked for by name, else it
+is not kept, and the reason said: a worker's memory is the user's.
+"""
+ELSEWHERE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+"""Errors that say that it cannot be written from here, and nothing of other places."""
+FULL_S = 1.0
+"""Seconds for which it is believed whether the store is full."""
 
 
 class Writer:
@@ -36,13 +44,21 @@ class Writer:
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._full: dict[str, tuple[float, str]] = {}
 
     def later(self, token: str, dumped: codecs.Dumped, digest: Digest, order: Order, value: object) -> bool:
         """Queue a result; False if the queue is full. Called in the task's thread."""
-        size = len(dumped.stream) + sum(buffer.nbytes for buffer in dumped.buffers)
+        size = dumped.size_bytes
         with self._wake:
-            if self._closed or (self._queue and self._bytes + size > QUEUE_BYTES):
+            if self._closed:
                 return False
+            is_full = bool(self._queue) and self._bytes + size > QUEUE_BYTES
+        if is_full and not order.keep:
+            return False
+        if is_full:
+            self.tell(self._write(token, dumped, digest, order, value))
+            return True
+        with self._wake:
             self._queue.append((token, dumped, digest, order, value, size))
             self._bytes += size
             if self._thread is None:
@@ -77,9 +93,17 @@ class Writer:
 
     def _write(self, token: str, dumped: codecs.Dumped, digest: Digest, order: Order, value: object) -> Stored:
         try:
-            if not Path(order.store).is_dir():
-                return self._send(token, dumped, order)
-            ref = codecs.write(dumped, folder(order.store).put, content=digest)
+            full = self._is_full(order.store)
+            if full:
+                return Stored(token=token, not_kept=full)
+            if not sees(order.store):
+                return self._send(token, dumped, order, "its worker does not see the store")
+            try:
+                ref = codecs.write(dumped, folder(order.store).put, content=digest)
+            except StoreUnwritable as error:
+                if getattr(error.__cause__, "errno", 0) in ELSEWHERE:
+                    return self._send(token, dumped, order, str(error))
+                raise
             # The value has been with its readers meanwhile; one that changed it in place has spoiled what was written.
             if dumped.buffers and content_digest(value) != digest:
                 return Stored(token=token, not_kept="changed in place while it was being written")
@@ -89,8 +113,16 @@ class Writer:
             return Stored(token=token, not_kept=f"could not be written: {error}")
 
     @staticmethod
-    def _send(token: str, dumped: codecs.Dumped, order: Order) -> Stored:
-        size = len(dumped.stream) + sum(buffer.nbytes for buffer in dumped.buffers)
-        if size > order.transfer_bytes:
-            return Stored(token=token, not_kept="no shared folder, and too large to send")
+    def _send(token: str, dumped: codecs.Dumped, order: Order, reason: str) -> Stored:
+        """Let the scheduler keep it, if it is small enough to travel."""
+        if dumped.size_bytes > order.transfer_bytes:
+            return Stored(token=token, not_kept=f"{reason}, and it is too large to be sent ({dumped.size_bytes} bytes)")
         return Stored(token=token, inline=as_inline(dumped))
+
+    def _is_full(self, store: str) -> str:
+        now = time.monotonic()
+        looked, full = self._full.get(store, (-FULL_S, ""))
+        if now - looked >= FULL_S:
+            full = folder(store).full()
+            self._full[store] = now, full
+        return full
