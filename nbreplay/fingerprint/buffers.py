@@ -12,6 +12,8 @@ from nbreplay.fingerprint.walker import Walker
 
 _FEW_BYTES = 64
 """Up to so many bytes stand for themselves."""
+_UNASKED_BYTES = 64 * CHUNK_BYTES
+"""Bytes that are hashed before it is asked again whether to stop: a few milliseconds."""
 
 
 def buffer_bytes(w: Walker, data: Any, address: int | None = None) -> bytes:
@@ -21,10 +23,19 @@ def buffer_bytes(w: Walker, data: Any, address: int | None = None) -> bytes:
     w.buffer_bytes += size
     if size <= _FEW_BYTES:
         return b"x" + length(size) + bytes(view)
-    chunks = chunk_digests(view)
+    chunks = chunk_digests(view) if size <= _UNASKED_BYTES else _hashed(w, view)
     if address is not None and size > CHUNK_BYTES:
         w.chunks[address, address + size] = chunks
     return b"X" + length(size) + bytes.fromhex(digest_chunked(chunks, size))
+
+
+def _hashed(w: Walker, view: memoryview) -> bytes:
+    """Return the digests of chunks of what takes long to hash, asking now and then whether to go on."""
+    parts = []
+    for start in range(0, len(view), _UNASKED_BYTES):
+        w.check_stop()
+        parts.append(chunk_digests(view[start : start + _UNASKED_BYTES]))
+    return b"".join(parts)
 
 
 def write_bytearray(w: Walker, obj: bytearray) -> Parts:

@@ -29,6 +29,7 @@ from nbreplay.fingerprint.leaves import LEAVES, length, run, text, words
 from nbreplay.fingerprint.openers import FINISHERS, Opener, Parts, fill, opener_of
 from nbreplay.fingerprint.refusals import Refusal
 from nbreplay.fingerprint.refused_names import Kind
+from nbreplay.foreign import GUARD, LIMIT_S, Overdue, TooSlow
 
 ALGORITHM = b"nbreplay-fingerprint-2"
 """Changes whenever the same value would be written differently."""
@@ -185,6 +186,10 @@ class Walker:
 
     def walk(self, root: Any) -> Walk:
         """Walk *root* and return what was found."""
+        with GUARD:
+            return self._walk(root)
+
+    def _walk(self, root: Any) -> Walk:
         self.out += ALGORITHM + PYTHON + (b"N" if self.exact else b"V")
         self.write(root)
         while self.later:
@@ -240,13 +245,23 @@ class Walker:
                     stack.pop()
             except (WalkStopped, KeyboardInterrupt, SystemExit):
                 raise
+            except Overdue:
+                stack.pop()
+                self.unseen(None, f"takes longer than {LIMIT_S:g} s to look at")
             except Exception as e:  # noqa: BLE001  # a user's __getstate__, a library's property: anything may be raised
                 stack.pop()
                 self.unseen(e, f"was raised while looking at a value ({type(e).__name__})")
 
     def _open(self, opener: Opener, obj: Any) -> Parts:
+        GUARD.steps += 1
         try:
+            if type(obj) in GUARD.slow:
+                raise TooSlow(obj)
             return opener(self, obj)
+        except Overdue:
+            GUARD.slow.add(type(obj))
+            self.unseen(obj, f"takes longer than {LIMIT_S:g} s to look at")
+            return None
         except (WalkStopped, KeyboardInterrupt, SystemExit):
             raise
         except Exception as e:  # noqa: BLE001  # see write

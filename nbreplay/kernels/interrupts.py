@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from nbreplay.foreign import GUARD
+
 TICK_S = 0.1
 
 
@@ -31,8 +33,10 @@ class Flag:
         return self.raised
 
     def handle(self, signum: int, frame: FrameType | None) -> None:
-        """The signal handler."""
-        self.raised = True
+        """The signal handler. Raises only out of code of the user's that was called by ours."""
+        if not GUARD.on_signal(frame):
+            self.raised = True
+            GUARD.interrupt(frame)
 
 
 def until_reply() -> Flag:
@@ -42,7 +46,9 @@ def until_reply() -> Flag:
     there must be no moment before the reply in which a KeyboardInterrupt could be raised.
     """
     flag = Flag()
-    signal.signal(signal.SIGINT, flag.handle)
+    handler = flag.handle
+    signal.signal(signal.SIGINT, handler)
+    GUARD.arm(handler)
     return flag
 
 
@@ -57,11 +63,14 @@ def held() -> Iterator[Flag]:
     before = signal.getsignal(signal.SIGINT)
 
     def handle(signum: int, frame: FrameType | None) -> None:
+        if GUARD.on_signal(frame):
+            return
         if flag.raised and callable(before):
             before(signum, frame)
         flag.handle(signum, frame)
 
     signal.signal(signal.SIGINT, handle)
+    GUARD.arm(handle)
     try:
         yield flag
     finally:

@@ -30,6 +30,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from nbreplay.foreign import Interrupted, Overdue
 from nbreplay.kernels import interrupts
 from nbreplay.kernels.capture import Tap
 from nbreplay.kernels.status import cell_object
@@ -270,6 +271,9 @@ class Turns:
         try:
             with self._quiet():
                 return call(self._engine)
+        except (Interrupted, Overdue):  # out of a value's own code: whoever holds the signal back hands it on
+            turn.problems.append("interrupted")
+            return None
         except Exception as e:  # a host boundary: the cell must run as if we were not there
             logger.exception("the engine failed")
             turn.problems.append(f"{type(e).__name__}: {e}")

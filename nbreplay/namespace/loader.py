@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from nbreplay.errors import StoreError
+from nbreplay.foreign import GUARD, LOAD_LIMIT_S, Overdue
 from nbreplay.namespace.ambient import RNG
 from nbreplay.namespace.live import Live
 from nbreplay.namespace.looking import look
@@ -52,7 +53,7 @@ class Loader:
         """Load *names* and whatever must be there first, in phases; return what went wrong, in words."""
         live = self.live
         problems: list[str] = []
-        wanted = sorted(name for name in names if name in live.unloaded)
+        wanted = sorted((name for name in names if name in live.unloaded), key=self._phase)
         moved = bool(wanted or live.pending_ambient)
         probes = live.ambient.probes
         keys = [key for key in probes if key in live.pending_ambient]
@@ -64,18 +65,26 @@ class Loader:
         if wanted and live.pending_modules:
             moved = True
             self._import(problems)
-        for name in wanted:
-            if name in live.unloaded:
-                problems += self._load_name(name)
-        for key in keys:
-            if key in live.pending_ambient and not key.startswith(RNG):
-                self._put(key, problems)
-        for key in keys:
-            if key in live.pending_ambient:
-                self._put(key, problems)
-        if moved:
-            live.ambient.rebase()
+        try:
+            for name in wanted:
+                if name in live.unloaded:
+                    problems += self._load_name(name)
+            for key in keys:
+                if key in live.pending_ambient and not key.startswith(RNG):
+                    self._put(key, problems)
+            for key in keys:
+                if key in live.pending_ambient:
+                    self._put(key, problems)
+        finally:  # an interrupt leaves the rest for later
+            if moved:
+                live.ambient.rebase()
         return problems
+
+    def _phase(self, name: str) -> tuple[int, str]:
+        """Return when *name* is loaded: code of classes may look up modules and functions while values are loaded."""
+        state = self.live.state(name)
+        kind = state.type_name.rpartition(".")[2] if state is not None else ""
+        return {"module": 0, "function": 1, "type": 1}.get(kind, 2), name
 
     def _put(self, key: str, problems: list[str]) -> None:
         live = self.live
@@ -138,9 +147,12 @@ class Loader:
             for lineage in unit.needs:
                 if lineage not in live.session.objects and not self._is_loading(lineage):
                     self._find(lineage)
-            values = load_unit(unit.value, self.get, live.session, trust=self.trust)
+            with GUARD.loading():
+                values = load_unit(unit.value, self.get, live.session, trust=self.trust)
         except RecursionError as e:
             return f"it is nested too deeply: {e}"
+        except Overdue:
+            return f"its own code takes longer than {LOAD_LIMIT_S:g} s to load it"
         except Exception as e:  # unpickling runs code of libraries and of the user's classes
             logger.debug("unit %s could not be loaded", uid, exc_info=True)
             return f"{type(e).__name__}: {e}"

@@ -8,9 +8,10 @@ from typing import Any
 
 from nbreplay.config import Settings
 from nbreplay.digest import Digest
+from nbreplay.foreign import Interrupted
 from nbreplay.namespace import restore, variables
 from nbreplay.namespace.ambient import RNG, Ambient
-from nbreplay.namespace.capture import Capture
+from nbreplay.namespace.capture import Capture, Stopped
 from nbreplay.namespace.checkpoint import Capturing
 from nbreplay.namespace.libraries import names_of_libraries
 from nbreplay.namespace.live import Live
@@ -181,13 +182,21 @@ class Tracker:
             self._live.ambient.follow(module_probe(name))
 
     def bring(self, touched: Touched) -> list[str]:
-        """Load what the cell can reach; return what could not be brought to life, in words for the user."""
+        """Load what the cell can reach; return what could not be brought to life, in words for the user.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            In the midst of code of a value's class; what is not loaded yet is loaded another time.
+        """
         live = self._live
         names = set(live.states) if touched.everything else set(touched.names)
         # In place only memory of one's own can be resized; it costs a copy, so large arrays are maps otherwise.
         live.session.owning = not _OF_OWNERS.isdisjoint(self._cell.words)
         try:
             problems = self._loader.bring(names)
+        except Interrupted:
+            raise KeyboardInterrupt from None
         finally:
             live.session.owning = False
         live.results.align()
@@ -216,9 +225,11 @@ class Tracker:
         capturing = Capturing(self._live, touched, cell, boundary, stop)
         try:
             return capturing.run()
-        except BaseException:
+        except BaseException as e:
             self._live.dirty |= {*touched.names, *capturing.changes.looked}
             self._live.plans.clear()
+            if isinstance(e, Interrupted):
+                raise Stopped from None
             raise
 
     def write(self, capture: Capture, put: Callable[..., BlobRef] | None = None) -> Writes:

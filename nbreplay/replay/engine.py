@@ -100,7 +100,9 @@ class Engine:
             session.committer.make_room(None, stop)
             return Decision(serve=None, reason="off")
         session.notice_new_store()
-        record_outside(session, stop)
+        unsure, session.interrupted = session.interrupted and bool(session.tracker.pending), False
+        if not unsure:
+            record_outside(session, stop)
         code = cell_fingerprint(request.source)
         position = request.position or self.notebook.number_of(request.cell_id)
         if not self._started:
@@ -112,6 +114,8 @@ class Engine:
         if session.policy.serves:
             if ALWAYS in request.tags:
                 reason = Reason(f"tagged {ALWAYS}")
+            elif unsure:
+                reason = Reason("an earlier checkpoint was interrupted")
             elif SKIP not in request.tags:
                 if session.committer.pending(code):
                     session.settle(stop)  # it ran just now: its record may stand in for it
@@ -135,7 +139,9 @@ class Engine:
                     reason = Reason(found.reason)
         self._undisturbed = False
         names = cell_names(request.transformed, session.tracker.states)
-        self._running = Running(session, request, code, position, names, reason, blocked is not None, began, stop)
+        self._running = Running(
+            session, request, code, position, names, reason, blocked is not None, began, stop, unsure
+        )
         return Decision(serve=None, reason=reason.text)
 
     def finish(self, *, outcome: Outcome, outputs: list[OutputMessage], stop: Callable[[], bool]) -> CellStatus:

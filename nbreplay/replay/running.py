@@ -15,12 +15,12 @@ from nbreplay.namespace.patches import shared_with, stored_while_imported
 from nbreplay.records import CellRun, FileState, Group, OutputMessage, Reads, TaskCounts, Writes
 from nbreplay.replay.commit import Committed, Job
 from nbreplay.replay.explain import Reason
+from nbreplay.replay.late import NEVER, UNFINISHED
 from nbreplay.replay.logs import logging_changed, logging_state, names_logging
 from nbreplay.replay.marks import static_marks
 from nbreplay.replay.match import PYTHON
 from nbreplay.replay.rebuild import rebuild
 from nbreplay.replay.request import CellRequest, CellStatus, Outcome, state_of_run
-from nbreplay.replay.serve import NEVER
 from nbreplay.replay.session import Session
 from nbreplay.tasks import CellTasks
 
@@ -44,8 +44,10 @@ class Running:
         blocked: bool,
         began: float,
         stop: Callable[[], bool],
+        unsure: bool = False,
     ) -> None:
         self.session = session
+        self.unsure = unsure
         self.request = request
         self.code = code
         self.position = position
@@ -86,6 +88,7 @@ class Running:
         run_s = ended - self._ran
         session = self.session
         self._watching.__exit__(None, None, None)
+        session.late.look(session)
         tasks = session.cache.end()
         for problem in tasks.problems:
             session.tell(problem)
@@ -114,6 +117,8 @@ class Running:
             saved_reason="" if committed is None else committed.reason,
             tasks=tasks.counts,
             task_rows=tuple(tasks.why),
+            compared=tasks.compared,
+            differing=tuple(tasks.differing),
         )
 
     def _commit(
@@ -130,6 +135,7 @@ class Running:
         try:
             capture: Capture = tracker.capture(self.touched, boundary=self.boundary, stop=stop)
         except Stopped:
+            session.interrupted = True
             tracker.mark_touched("its checkpoint was interrupted")
             return Committed(None, reason="interrupted while it was saved")
         except Exception as e:  # a host boundary: saving must not fail the user's cell
@@ -228,9 +234,14 @@ class Running:
         marks = [*seen, *tasks.marks, *static_marks(self.request.transformed, self.session.tracker.user_ns)]
         marks += [f"unseeded {key[4:]}" for key in capture.unseeded]
         outside = self._shared_outside(capture)
+        if tasks.unfinished:
+            refusals = [*refusals, UNFINISHED]
+            self.session.late.note(self.boundary)
         if outside:
             # Served, the name would be an object of its own, and what holds it outside would not see its changes.
             refusals = [*refusals, outside]
+        if self.unsure:
+            refusals = [*refusals, "what it read may have been changed by a cell whose checkpoint was interrupted"]
         if capture.carried:
             # Its record also holds what an earlier cell did: served alone, it would bring that along.
             refusals = [*refusals, f"{capture.carried[0]} may have been changed by a cell that was not saved"]
@@ -266,6 +277,7 @@ def record_outside(session: Session, stop: Callable[[], bool]) -> None:
     try:
         capture = tracker.capture(touched, boundary=boundary, stop=stop)
     except Stopped:
+        session.interrupted = True
         raise KeyboardInterrupt from None
     except Exception:  # a host boundary: the changes stay pending
         logger.warning("changes outside of cells could not be captured", exc_info=True)

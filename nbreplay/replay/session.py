@@ -48,6 +48,8 @@ class Session:
         self.number = 0
         self.boundary: str | None = None
         self.problem = ""
+        self.interrupted = False
+        """The user interrupted a capture: the next cell does not wait for the same again before it runs."""
         self.store = self._open(store_path, settings)
         self.lineage = Lineage(read_runs(self.store) if self.store is not None else ())
         self._restarts = self.store.restarts if self.store is not None else 0

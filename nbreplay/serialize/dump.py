@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbreplay.digest import CHUNK_BYTES, Digest, chunk_digests, digest_chunked, flat
+from nbreplay.foreign import GUARD, Overdue
 from nbreplay.serialize.arrays import Memories
 from nbreplay.serialize.lease import Lease
 from nbreplay.serialize.pickler import UnitPickler
@@ -97,7 +98,10 @@ def dump_unit(
     while ways:
         way = ways.pop(0)
         try:
-            return way()
+            with GUARD:
+                return way()
+        except Overdue:
+            ways[:] = [dump.leaving_out] if way != dump.leaving_out else []
         except RecursionError:
             if way == dump.plainly:
                 ways.insert(0, dump.deeply)
@@ -145,7 +149,10 @@ class _Dump:
         return dumped
 
     def leaving_out(self) -> DumpedUnit:
-        return _with_stack(lambda: self._by(UnitPickler, refused=[]))
+        try:
+            return self._by(UnitPickler, refused=[])  # here the user's code can be interrupted
+        except RecursionError:
+            return _with_stack(lambda: self._by(UnitPickler, refused=[]))
 
     def _by(self, pickler: Callable[..., Any], *, refused: list[Refused] | None = None) -> DumpedUnit:
         file = io.BytesIO()

@@ -14,6 +14,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
+from nbreplay.foreign import GUARD, Overdue, TooSlow
 from nbreplay.serialize import classes, frames, functions, libraries, reducers
 from nbreplay.serialize.arrays import Memories, Memory
 from nbreplay.serialize.functions import Reduced, importable
@@ -62,6 +63,13 @@ class Reducers:
     def reduce(self, obj: Any) -> Any:
         """Return how *obj* is made again, or NotImplemented for pickle's own way."""
         self._calls += 1
+        kind = type(obj)
+        GUARD.steps += 1
+        GUARD.last = kind
+        if kind in GUARD.slow:
+            if self.refused is None:
+                raise TooSlow(obj)
+            return self._refuse(obj, TooSlow(obj))
         if self.poll is not None and not self._calls & 0xF:  # often: a __reduce__ of the user's may be slow
             self.poll()
         if self.refused is None:
@@ -157,12 +165,18 @@ class Reducers:
                 raise TypeError(f"{found} is not what an import gives")
         except RecursionError:
             raise
+        except Overdue:
+            GUARD.slow.add(type(obj))
+            return self._refuse(obj, TooSlow(obj))
         except Exception as e:  # noqa: BLE001  # any code of the user's may run here
-            refused = Refused(type_name=type_name(obj), reason=f"{type(e).__name__}: {e}"[:300])
-            assert self.refused is not None  # asked for, or this is not called
-            self.refused.append(refused)
-            return stand_in, (refused.type_name, refused.reason)
+            return self._refuse(obj, e)
         return found
+
+    def _refuse(self, obj: Any, error: Exception) -> Any:
+        refused = Refused(type_name=type_name(obj), reason=f"{type(error).__name__}: {error}"[:300])
+        assert self.refused is not None  # asked for, or this is not called
+        self.refused.append(refused)
+        return stand_in, (refused.type_name, refused.reason)
 
 
 _OF_THE_DUMP: dict[type, Callable[[Reducers, Any], Any]] = {

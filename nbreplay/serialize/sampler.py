@@ -7,6 +7,7 @@ import time
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
+from nbreplay.foreign import GUARD, Overdue
 from nbreplay.serialize.arrays import Memories, Memory
 from nbreplay.serialize.pickler import UnitPickler
 from nbreplay.serialize.session import Session
@@ -41,12 +42,13 @@ class Sampler:
         file.truncate()
         self._deadline = time.monotonic() + SAMPLE_MAX_S
         try:
-            pickler.dump(value)
+            with GUARD:
+                pickler.dump(value)
             if self._others or pickler.memories.by_place:
                 return None
             ids = [ident for ident, (_, each) in pickler.memo.copy().items() if type(each) not in _NOT_LINKING]
             return file.getvalue(), ids
-        except Exception:  # noqa: BLE001  # pickling runs the user's code
+        except (Exception, Overdue):  # noqa: BLE001  # pickling runs the user's code
             return None
         finally:
             pickler.clear_memo()
