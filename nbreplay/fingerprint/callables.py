@@ -109,6 +109,9 @@ def _note(w: Walker, fn: FunctionType, record: CodeRecord, follow: bool) -> None
         w.refuse("effect", f"{fn.__qualname__} assigns the global name {name}")
     for name in sorted(refused_names.FILE_METHODS.intersection(record.names)):
         w.refuse("files", f"{fn.__qualname__} calls {name}, which reads or writes files")
+    for name in sorted(refused_names.DRAWING_METHODS & record.attributes):
+        if not refused_names.SEED_WORDS & record.names and not refused_names.SEED_WORDS & record.strings:
+            w.refuse("random", f"{fn.__qualname__} calls {name} without random_state: a draw without a seed")
     for name in record.star_imports:
         w.refuse("dynamic", f"{fn.__qualname__} imports all names of {name}")
 

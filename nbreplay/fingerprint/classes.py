@@ -24,6 +24,7 @@ _BOOKKEEPING = frozenset(
         __module__ __dict__ __weakref__ __doc__ __qualname__ __firstlineno__ __static_attributes__ __annotations__
         __annotate__ __annotate_func__ __annotations_cache__ __abstractmethods__ _abc_impl __slotnames__
         __nbreplay_volatile__ __classdictcell__ __dataclass_params__
+        __pydantic_core_schema__ __pydantic_validator__ __pydantic_serializer__ __pydantic_complete__
     """)
 )
 _BOOKKEEPING_ENUM = frozenset(
@@ -168,11 +169,16 @@ def _registered(w: Walker, cls: abc.ABCMeta) -> Any:
 
 def _users_of(w: Walker, cls: abc.ABCMeta) -> Parts:
     """Return the user's classes that were registered with an abstract class of a library: isinstance answers so."""
-    users = [each for each in _registered(w, cls) or () if type_token(w, each) is None]
+    found = ((each, type.__getattribute__(each, "__module__")) for each in _registered(w, cls) or ())
+    users = [each for each, home in found if home == "__main__" or (_has_source(home) and not packages.installed(home))]
     if not users:
         return None
     w.out += b"registered"
     return (w.hold(frozenset(users)),)
+
+
+def _has_source(module: str) -> bool:
+    return str(getattr(sys.modules.get(module), "__file__", "")).endswith(".py")
 
 
 def cached_names(cls: type) -> frozenset[str]:

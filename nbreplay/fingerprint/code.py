@@ -30,6 +30,7 @@ class CodeRecord:
     names: frozenset[str]  # every global and attribute name in it
     strings: frozenset[str]  # every text constant: it may ask for an attribute by one
     global_names: frozenset[str]
+    attributes: frozenset[str] = frozenset()  # names that it takes from objects
     star_imports: tuple[str, ...] = ()
     cell_writes: frozenset[str] = frozenset()  # free variables that it may bind
     cell_escapes: frozenset[str] = frozenset()  # free variables that it hands on, and not only calls
@@ -48,6 +49,7 @@ def analyse(code: CodeType) -> CodeRecord:
         names=frozenset(outside.names),
         strings=frozenset(outside.strings),
         global_names=frozenset(outside.globals),
+        attributes=frozenset(outside.attributes | (outside.strings if "getattr" in outside.names else set())),
         star_imports=tuple(outside.stars),
         cell_writes=frozenset(outside.cell_writes),
         cell_escapes=frozenset(outside.cell_escapes),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 
 from nbreplay.digest import digest_bytes
 from nbreplay.fingerprint import packages
-from nbreplay.fingerprint.code import analyse
 from nbreplay.fingerprint.leaves import text, words
 from nbreplay.fingerprint.openers import CHOOSERS, OPENERS, Opener, Parts
 from nbreplay.fingerprint.walker import Walker
@@ -22,7 +20,6 @@ _BOOKKEEPING = frozenset(
         __warningregistry__ __annotate__ __conditional_annotations__
     """)
 )
-_SOURCE_MAX_BYTES = 4 << 20
 
 
 def write_module(w: Walker, module: ModuleType) -> Parts:
@@ -68,28 +65,6 @@ def local_file(name: Any) -> bytes | None:
         return b"file" + bytes.fromhex(digest_bytes(Path(file).read_bytes()))
     except OSError:
         return None
-
-
-def unloaded(w: Walker, name: str) -> bytes:
-    """Return what stands for a module that code imports and that this process has not loaded. It is not loaded now."""
-    try:
-        spec = importlib.util.find_spec(name) if "." not in name or name.rpartition(".")[0] in sys.modules else None
-    except (ImportError, ValueError, AttributeError):
-        spec = None
-    origin = getattr(spec, "origin", None)
-    if spec is None or not isinstance(origin, str):
-        return b"nowhere"
-    where = packages.judge(name, None if origin in ("built-in", "frozen") else origin)
-    if where is not None:
-        return packages.name_bytes(where, name, "")
-    try:
-        source = Path(origin).read_bytes()
-        if origin.endswith(".py") and len(source) <= _SOURCE_MAX_BYTES:
-            return b"source" + analyse(compile(source, "<module>", "exec", dont_inherit=True)).digest
-        return b"file" + bytes.fromhex(digest_bytes(source))
-    except (OSError, SyntaxError, ValueError):
-        w.refuse("opaque", f"module {name} cannot be read")
-        return b"unreadable"
 
 
 def _choose(cls: type) -> Opener | None:

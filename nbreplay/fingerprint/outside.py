@@ -50,6 +50,7 @@ class Outside:
     writes: dict[str, None] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     strings: set[str] = field(default_factory=set)
+    attributes: set[str] = field(default_factory=set)
     stars: dict[str, None] = field(default_factory=dict)
     globals: set[str] = field(default_factory=set)
     cell_writes: set[str] = field(default_factory=set)
@@ -95,7 +96,9 @@ class Names:
             outside.globals.add(name)
             return b"R" + length(self._read(steps, index, (name, (), "", 0)))
         outside.names.add(name)
-        if operation in _GLOBAL_LOADS:
+        if operation == "LOAD_ATTR":
+            outside.attributes.add(name)
+        elif operation in _GLOBAL_LOADS:
             if name not in self.stored:
                 outside.globals.add(name)
                 read = self._read(steps, index, (name, (), "", 0))

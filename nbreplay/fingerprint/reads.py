@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import builtins
 import sys
+import threading
 from collections.abc import Iterator
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from nbreplay.fingerprint import packages, refusals, refused_names
 from nbreplay.fingerprint.code import CodeRecord
-from nbreplay.fingerprint.leaves import length, text
-from nbreplay.fingerprint.modules import unloaded
+from nbreplay.fingerprint.leaves import LEAVES, length, text
 from nbreplay.fingerprint.outside import IMPORT_ITSELF, Read
+from nbreplay.fingerprint.patched import patches
+from nbreplay.fingerprint.unloaded import unloaded
 from nbreplay.fingerprint.walker import Walker
 
 _UNBOUND = object()
+_NO_CLASSES = frozenset({object, FunctionType, ModuleType, BuiltinFunctionType, *LEAVES, list, dict, tuple, set})
+"""Types of values on whose class nobody can put anything."""
 _BUILTINS = builtins.__dict__
 
 
@@ -23,6 +27,7 @@ def reads_of(w: Walker, fn: FunctionType, record: CodeRecord) -> Iterator[Any]:
     """Yield what the code of *fn* reads from outside, in order of first use."""
     namespace = fn.__globals__
     seeds: set[str] = set()
+    classes: list[type] = []
     for read in record.reads:
         start = len(w.out)
         value, used, path = _look_up(read, namespace)
@@ -37,7 +42,8 @@ def reads_of(w: Walker, fn: FunctionType, record: CodeRecord) -> Iterator[Any]:
         if value is _UNBOUND:
             w.out += b"unbound"
             if read.module or read.level:
-                w.out += unloaded(w, _module_name(read, namespace))
+                taken = {each.attributes[0] for each in record.reads if each.module == read.module and each.attributes}
+                w.out += unloaded(w, _module_name(read, namespace), tuple(sorted(taken - {IMPORT_ITSELF})))
         elif isinstance(value, ModuleType) and read.attributes[used : used + 1] == (IMPORT_ITSELF,):
             where = packages.installed(value.__name__)
             w.out += b"import" + (text(where.name) + text(where.version) if where else b"")
@@ -48,6 +54,17 @@ def reads_of(w: Walker, fn: FunctionType, record: CodeRecord) -> Iterator[Any]:
             w.pardon = w.called = False
         if w.task:
             w.component("global" if not read.module and not read.level else "import", _shown(read, used), start, value)
+        kind = type(value)
+        if issubclass(kind, type):
+            classes.append(value)
+        elif kind not in _NO_CLASSES:
+            classes.append(kind)
+    if record.attributes:
+        for name, user in patches(record.attributes, classes):
+            start = len(w.out)
+            w.out += b"patched" + text(name)
+            yield user
+            w.component("method", name, start, user)
 
 
 def _shown(read: Read, used: int) -> str:
@@ -106,11 +123,28 @@ def _refuse(w: Walker, read: Read, value: Any, used: int, path: str, record: Cod
         if packages.installed(value.__name__) is not None or value.__name__ == "__main__":
             for refusal in refusals.escaping(value.__name__, record.names | record.strings):
                 w.refusals[refusal] = None
+    elif isinstance(value, threading.local) and packages.installed(module) is None:
+        w.refuse("dynamic", f"{_shown(read, used)} holds other values in each thread")
     elif isinstance(value, type):
         _refuse_type(w, value, taken, record)
-    own = f"{getattr(value, '__module__', '')}:{getattr(value, '__qualname__', '')}" if callable(value) else ""
-    if read.called_bare and refused_names.UNSEEDED_WHEN_BARE & {path, own}:
+    module, own = _whose(value)
+    if refused_names.SEEDED_BY_KEYWORD.get(own) == module.partition(".")[0]:
+        if refused_names.SEED_WORDS.isdisjoint(record.names | record.strings):
+            why = "without random_state draws from a random generator without a seed"
+            w.refuse("random", f"{_shown(read, used)} {why}")
+    elif read.called_bare and refused_names.UNSEEDED_WHEN_BARE & {path, f"{module}:{own}"}:
         w.refuse("random", f"{_shown(read, used)}() without a seed takes one from the system")
+
+
+def _whose(value: Any) -> tuple[str, str]:
+    """Return the module and name that something callable says it has, "" for other things."""
+    if not callable(value):
+        return "", ""
+    try:
+        module, name = value.__module__, value.__qualname__
+    except Exception:  # noqa: BLE001  # a callable of the user's answers as it likes
+        return "", ""
+    return (module, name) if isinstance(module, str) and isinstance(name, str) else ("", "")
 
 
 def _refuse_type(w: Walker, cls: type, taken: tuple[str, ...], record: CodeRecord) -> None:

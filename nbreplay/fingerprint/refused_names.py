@@ -182,6 +182,28 @@ BY_PATH: dict[str, Why] = dict(_paths())
 BY_MODULE: dict[str, Why] = {module: why for why, names in _MODULES.items() for module in names.split()}
 """Modules of which every function and class is refused, submodules too, to the reason."""
 
+DRAWING_METHODS = words("sample rvs")
+"""Methods of frames and distributions that take their numbers from a global generator if no other is named."""
+
+SEED_WORDS = words("random_state seed rng generator default_rng Random RandomState Generator manual_seed")
+"""Where code has one of these, it is taken to say where its random numbers come from."""
+
+SEEDED_BY_KEYWORD: dict[str, str] = dict.fromkeys(
+    words("""
+        train_test_split ShuffleSplit StratifiedShuffleSplit GroupShuffleSplit RepeatedKFold shuffle resample
+        KMeans MiniBatchKMeans BisectingKMeans GaussianMixture BayesianGaussianMixture SpectralClustering
+        RandomForestClassifier RandomForestRegressor ExtraTreesClassifier ExtraTreesRegressor ExtraTreeClassifier
+        DecisionTreeClassifier DecisionTreeRegressor GradientBoostingClassifier GradientBoostingRegressor
+        BaggingClassifier BaggingRegressor AdaBoostClassifier AdaBoostRegressor IsolationForest
+        RandomTreesEmbedding MLPClassifier MLPRegressor SGDClassifier SGDRegressor Perceptron TSNE NMF FastICA
+        TruncatedSVD LatentDirichletAllocation SparseRandomProjection GaussianRandomProjection RBFSampler
+        RandomizedSearchCV permutation_importance make_blobs make_classification make_regression make_moons
+        make_circles make_friedman1 make_swiss_roll make_s_curve
+    """),
+    "sklearn",
+)
+"""What draws from numpy's global generator unless it is given a ``random_state``, to the package that it is from."""
+
 CODE_NAMES = frozenset(
     words("""
         __globals__ __subclasses__ f_globals f_locals f_back f_code f_lineno tb_frame gi_frame cr_frame ag_frame

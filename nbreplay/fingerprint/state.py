@@ -15,6 +15,10 @@ from nbreplay.fingerprint.walker import Walker
 
 _MANAGED_DICT = 1 << 4  # Py_TPFLAGS_MANAGED_DICT
 _MISSING = object()
+_FILLED = {"xarray": frozenset({"_attrs", "_encoding"})}
+"""Slots of a library's instances that to look at them (to show one, to pickle it) fills with an empty dict."""
+_FORGOTTEN = {"xarray": frozenset({"_cache"})}
+"""Slots of a library's instances that remember what can be made again."""
 
 
 class Shape(NamedTuple):
@@ -25,6 +29,7 @@ class Shape(NamedTuple):
     has_dict: bool
     dropped: frozenset[str]
     hidden: bool  # it holds something that neither __dict__ nor slots show
+    filled: frozenset[str]  # slots in which None and an empty dict are one
     reduces: bool  # it has a __reduce__ or __reduce_ex__ of its own
     getstate: bool
 
@@ -55,8 +60,9 @@ def shape_of(cls: type) -> Shape:
         tuple(sorted(slots.items())),
         tuple(sorted(declared - {"__dict__", "__weakref__"})),
         has_dict,
-        cached_names(cls),
+        cached_names(cls) | _FORGOTTEN.get(cls.__module__.partition(".")[0], frozenset()),
         cls.__basicsize__ > expected or cls.__itemsize__ != 0,
+        _FILLED.get(cls.__module__.partition(".")[0], frozenset()),
         reduces,
         cls.__getstate__ is not plain.__getstate__,
     )
@@ -101,7 +107,9 @@ def write_state(w: Walker, obj: Any, shape: Shape, cls: tuple[Any, ...]) -> Iter
         for name in shape.declared:
             values.pop(name, None)
             value = _slot_value(obj, name)
-            if value is not _MISSING:
+            if value is None and name in shape.filled:
+                value = w.hold({})
+            if value is not _MISSING and name not in shape.dropped:
                 w.out += b"=" + text(name)
                 yield value
         w.out += b"."

@@ -43,9 +43,6 @@ def write_by_type(w: Walker, obj: Any) -> Parts:
         if not w.number(obj):
             return None
         w.link(obj)
-    elif isinstance(obj, threading.local):
-        w.unseen(obj, "holds other values in each thread")
-        return None
     w.out += b"#"
     name = getattr(obj, "name", None) if isinstance(obj, logging.Logger) else None
     return (*write_type_of(w, type(obj)), name, *(() if w.exact else _held(w, obj)))
