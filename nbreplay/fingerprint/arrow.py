@@ -58,6 +58,8 @@ def write_arrow(w: Walker, obj: Any) -> Parts:
         table = pa.Table.from_batches([obj])
     else:
         table = pa.table({"": obj})
+    if w.exact:
+        _note_memory(w, table)
     sink = _Sink()
     with pa.PythonFile(sink, mode="w") as file, pa.ipc.new_stream(file, table.schema) as writer:
         for start in range(0, table.num_rows, _ROWS_AT_ONCE):
@@ -66,6 +68,15 @@ def write_arrow(w: Walker, obj: Any) -> Parts:
     kind = "Array" if kind not in ("Table", "RecordBatch", "ChunkedArray") else kind
     w.out += b"ar" + text(kind) + length(table.num_rows) + sink.hasher.digest()
     return None
+
+
+def _note_memory(w: Walker, table: Any) -> None:
+    """Note the memory of the columns: an array made of numpy's is a view of it."""
+    for column in table.columns:
+        for chunk in column.chunks:
+            for buffer in chunk.buffers():
+                if buffer is not None and buffer.size:
+                    w.spans.append((buffer.address, buffer.address + buffer.size))
 
 
 def _packed(table: Any) -> Any:

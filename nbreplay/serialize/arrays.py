@@ -92,7 +92,7 @@ class Memories:
             return self._with_state(view, (source, address - origin, *how), value)
         low, high = numpy.lib.array_utils.byte_bounds(value) if value.size else (address, address)
         memory = self._memory(low, high, value, root, numpy)
-        if value is root and memory.form is not None and memory.form.kind is kind:
+        if value is root and memory.form is not None and memory.form[:4] == (kind, dtype, value.shape, value.strides):
             return self._with_state(whole, (memory,), value)
         return self._with_state(view, (memory, address - memory.address, *how), value)
 
@@ -148,9 +148,7 @@ class Memories:
         table = self.small if size <= SMALL_BYTES else self.by_place
         memory = table.get(key)
         if memory is None:
-            memory = table[key] = Memory(len(table), place, size, root, low - place, high - place)
-        if memory.form is None or (form is not None and value is root):
-            memory.form = form
+            memory = table[key] = Memory(len(table), place, size, root, low - place, high - place, form)
         if type(memory.root) is _Owners:
             memory.root.all.append(value)
         memory.start = min(memory.start, low - place)

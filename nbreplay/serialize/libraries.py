@@ -10,7 +10,13 @@ from collections.abc import Callable
 from typing import Any
 
 OF_LIBRARY = {
+    **dict.fromkeys(("builtins", "functools", "itertools", "random", "re", "weakref"), "of_builtins"),
+    **dict.fromkeys(("_io", "ipykernel"), "of_files"),
+    **dict.fromkeys(("_asyncio", "_queue", "_thread", "asyncio", "concurrent", "threading"), "of_threads"),
+    "sqlite3": "of_sqlite",
     "numpy": "of_numpy",
+    "polars": "of_tables",
+    "pyarrow": "of_tables",
 }
 """Which of our modules knows the types of a library. It has ``BY_NAME``, of reducers by ``module:QualName``, which hold
 for subclasses, too."""

@@ -21,6 +21,14 @@ def probes() -> list[Probe]:
             apply=_put_numpy_random,
             untouched=_numpy_untouched,
         ),
+        # torch begins with the same seed in every process: as long as nobody drew, it is as a new generator is.
+        Probe(
+            key=RNG + "torch",
+            module="torch",
+            raw=lambda: _bytes_of(sys.modules["torch"].default_generator),
+            apply=_put_torch,
+            default=lambda: _bytes_of(sys.modules["torch"].Generator()),
+        ),
     ]
 
 
@@ -38,6 +46,16 @@ def _put_numpy_random(value: Any, _: Any) -> None:
     numpy = sys.modules["numpy"]
     name, key, position, has_gauss, gauss = value
     numpy.random.set_state((name, numpy.frombuffer(key, numpy.uint32), position, has_gauss, gauss))
+
+
+def _bytes_of(generator: Any) -> bytes:
+    state: bytes = generator.get_state().numpy().tobytes()
+    return state
+
+
+def _put_torch(value: bytes, _: Any) -> None:
+    torch = sys.modules["torch"]
+    torch.default_generator.set_state(torch.frombuffer(bytearray(value), dtype=torch.uint8))
 
 
 def _numpy_untouched(raw: Any, words: Collection[str]) -> bool:

@@ -100,7 +100,7 @@ def _pandas() -> dict[str, Any]:
         at: Any = config._global_config
         for part in _split(key):
             at = at[part]
-        if at != option.defval and not callable(at):
+        if at is not option.defval and at != option.defval:
             found[key] = at
     return found
 
