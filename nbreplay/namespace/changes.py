@@ -57,7 +57,8 @@ class Changes:
             if known is None or known.value is not value:
                 self._walk(node, value)
                 continue
-            suspect = everything or node in wanted or is_definition(node) or (node in steady and not known.opaque)
+            suspect = everything or node in wanted or is_definition(node)
+            suspect |= node in steady and not known.opaque and not self._moves_alone(node)
             if suspect and not same(live, node, known, value):
                 self._walk(node, value)
         self.follow_definitions()
@@ -96,6 +97,14 @@ class Changes:
         known = look(self._live, node, value, self._stop)
         if before is not None:
             self.left |= set(before.definitions) - set(known.definitions)
+
+    def _moves_alone(self, node: str) -> bool:
+        """Whether *node* holds something alive elsewhere: that a future finishes is no doing of the cell that ends.
+
+        Taken for that cell's, the result would come back with it, also when the cell that made the future ran anew.
+        """
+        state = self._live.state(node)
+        return state is not None and bool(state.handle)
 
     def _miss(self) -> None:
         """Find what is gone, and forget it."""

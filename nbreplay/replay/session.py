@@ -15,6 +15,7 @@ from nbreplay.namespace import Manifest, Tracker, handles
 from nbreplay.records import CellRun, from_bytes
 from nbreplay.replay.commit import CELL, Committed, Committer, Job
 from nbreplay.replay.default_client import follow_default_client
+from nbreplay.replay.late import Late
 from nbreplay.replay.lineage import Known, Lineage
 from nbreplay.replay.local_modules import LocalModules
 from nbreplay.replay.present import Now
@@ -66,6 +67,7 @@ class Session:
         install(self.cache)
         self.local_modules = LocalModules(self.digests, root)
         self.committer = Committer(self.store)
+        self.late = Late()
         self.on_settled: Callable[[Job, Committed], None] = lambda job, committed: None
         """Told of every boundary that was written behind its reply, or was not."""
 
@@ -148,6 +150,7 @@ class Session:
             *stop* said so; the writes go on, and are settled another time.
         """
         self._settled(self.committer.settle(stop))
+        self.late.look(self)
 
     def _settled(self, done: list[tuple[Job, Committed]]) -> None:
         failed = False

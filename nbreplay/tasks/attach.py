@@ -15,12 +15,15 @@ from distributed.protocol import pickle
 from nbreplay.tasks import shim
 from nbreplay.tasks.client_plan import ClientPlanner
 from nbreplay.tasks.scheduler_plugin import NAME, TaskCachePlugin
+from nbreplay.tasks.tally import Tally
 from nbreplay.tasks.traced import content_digest
 
 if TYPE_CHECKING:
     from nbreplay.tasks.kernel_cache import KernelCache
 
 logger = logging.getLogger(__name__)
+
+NOT_TOLD = "its cluster was gone before it could be asked what the tasks read"
 
 JOIN_TIMEOUT_S = 20.0
 """Seconds that installing plugins in a cluster may take before the notebook goes on without."""
@@ -39,6 +42,7 @@ class Attached:
         self._said = ""
         self._marks = 0
         self._submitted: set[str] = set()
+        self._last: dict[str, Any] = {}
         self._lock = threading.RLock()
 
     async def install(self) -> None:
@@ -104,6 +108,13 @@ class Attached:
             self._tell_data(data, futures)
             return futures
 
+        close = client.close
+
+        def closing(*args: Any, **kwargs: Any) -> Any:
+            self._take_leave()
+            return close(*args, **kwargs)
+
+        client.close = closing
         client._graph_to_futures = graph_to_futures
         client._scatter = scattered
 
@@ -143,7 +154,7 @@ class Attached:
 
     def detach(self) -> None:
         """Take the cache from the client again, and say so to the scheduler."""
-        for name in ("_graph_to_futures", "_scatter"):
+        for name in ("_graph_to_futures", "_scatter", "close"):
             vars(self.client).pop(name, None)
         if self.mode == "plugin" and self.client.status == "running" and not self.client.asynchronous:
             self.client.sync(self.client.scheduler.nbreplay_leave, client=self.client.id, callback_timeout=5)
@@ -160,7 +171,7 @@ class Attached:
         if label not in self._submitted and not stored_s:
             return None
         if self.mode != "plugin" or self.client.status != "running" or not self._is_same_scheduler():
-            return None
+            return self._told_last(label)
         with self._lock:
             self._marks += 1
             marks = self._marks
@@ -170,6 +181,22 @@ class Attached:
             return self._from_here(asked)
         reply = self.client.sync(self.client.scheduler.nbreplay_tell, **asked, callback_timeout=stored_s + 10)
         return _tally(reply)
+
+    def _take_leave(self) -> None:
+        """Called before the client closes: the cell that closes it may be the one that submitted."""
+        label = self.cache.label
+        if label in self._submitted and label not in self._last and self.client.status == "running":
+            try:
+                self._last[label] = self.tell(label)
+            except Exception:
+                logger.debug("a scheduler did not tell", exc_info=True)
+
+    def _told_last(self, label: str) -> Any:
+        """Return what was told of *label* before the client closed; what nobody told may be anything."""
+        if label not in self._submitted or self.mode == "plan":
+            return None
+        last = self._last.get(label)
+        return last if last is not None else Tally(label, refusals=[NOT_TOLD])
 
     def _from_here(self, asked: dict[str, Any]) -> Any:
         """An asynchronous client runs on the loop that asks: only a scheduler in this process can be looked at."""
