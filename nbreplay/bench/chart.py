@@ -32,7 +32,7 @@ def write_chart(results: Results, path: Path) -> list[Path]:
     names = [name for name in results.titles if results.figures(name).of("plain")]
     style: Any = {"font.size": 11, "font.family": "DejaVu Sans", "svg.fonttype": "path", "hatch.linewidth": 0.6}
     with pyplot.rc_context(style):
-        figure, axes = pyplot.subplots(figsize=(max(8.0, 1.9 * len(names) + 1.5), 6.2))
+        figure, axes = pyplot.subplots(figsize=(max(8.0, 2.1 * len(names) + 1.5), 6.2))
         _bars(axes, results, names)
         _labels(axes, results, names)
         figure.text(0.01, 0.01, one_line(results.machine), fontsize=8, color="#555555")
@@ -69,7 +69,7 @@ def _bars(axes: Any, results: Results, names: list[str]) -> None:
                     shown = f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.1f}x"
                     axes.annotate(
                         shown, (x, time.most), (0, 5), textcoords="offset points", ha="center", va="bottom",
-                        fontsize=9.5, fontweight="bold", color=INK, zorder=5,
+                        fontsize=8.5, fontweight="bold", color=INK, zorder=5,
                         bbox={"boxstyle": "square,pad=0.08", "facecolor": "white", "edgecolor": "none"},
                     )  # fmt: skip
         change = results.measured.get(name, "")

@@ -10,7 +10,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("nbreplay", "dask", "distributed", "ipykernel", "numpy", "pandas", "pyarrow", "xarray", "h5netcdf")
+import nbreplay
+
+LIBRARIES = ("dask", "distributed", "ipykernel", "numpy", "pandas", "pyarrow", "xarray", "h5netcdf")
 
 
 def cores() -> int:
@@ -22,7 +24,7 @@ def cores() -> int:
 
 def machine(folder: Path) -> dict[str, Any]:
     """Return versions, cores, memory and the kind of disk that *folder* is on."""
-    versions = {}
+    versions = {"nbreplay": nbreplay.__version__}
     for library in LIBRARIES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[library] = metadata.version(library)

@@ -211,7 +211,7 @@ WORKLOAD = Workload(
             'RAW, OUT = str(Path.cwd() / "raw"), str(Path.cwd() / "out")',
             2,
             3,
-            'cleaned = [load_and_clean(f"{RAW}/{s}", f"{OUT}/cleaned/{s}") for s in stations]',
+            'cleaned = tuple(load_and_clean(f"{RAW}/{s}", f"{OUT}/cleaned/{s}") for s in stations)',
         ),
         timed=(
             1,

@@ -171,8 +171,8 @@ WORKLOAD = Workload(
     sizes={
         "smoke": {"events": 300},
         "small": {"events": 5_000},
-        "medium": {"events": 150_000},
-        "large": {"events": 1_500_000},
+        "medium": {"events": 60_000},
+        "large": {"events": 600_000},
     },
     changes=changes,
     tasks=lambda _: {"analysis": 4},

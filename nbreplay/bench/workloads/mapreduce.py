@@ -180,7 +180,7 @@ WORKLOAD = Workload(
     tasks=lambda _: {"map_file": 8, "combine": 4, "final": 1},
     ideal=Ideal(
         change="width",
-        before=(1, 2, 3, 4, "done = [map_file(path) for path in files]"),
+        before=(1, 2, 3, 4, "done = [map_file(path) for path in files]\ndel group"),
         timed=(
             5,
             1,
