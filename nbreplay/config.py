@@ -30,10 +30,20 @@ class Settings:
     store_max_bytes : int or None
         The store's size from which on results of tasks are evicted, or not kept any more. None: the smaller of 20 GiB
         and a quarter of what is free on its disk.
+    verify_tasks : float
+        Share (0 to 1) of the tasks that would be served that are run instead, and compared with what is recorded.
     compress_ratio : float
         zstd is used when a probe of 1 MiB shrinks by more than this factor.
     nondeterministic : str
         ``restore`` serves nondeterministic cells as recorded when nothing before them changed; ``run`` runs them.
+    verify_bytes : int
+        Values up to this size are loaded again in another process while the kernel is idle, and compared; 0: none are.
+    verify_idle_s : float
+        Seconds without a cell after which that begins.
+    max_value_bytes : int
+        Values above this size are not kept: recomputed where they are needed. 0: no limit.
+    backlog_bytes : int
+        What may wait in memory, on top of the user's own, until it is written; beyond that the next cell waits.
     racy_s : float
         A file changed within this many seconds of its stat is hashed again, however its stat looks.
     """
@@ -46,8 +56,13 @@ class Settings:
     inline_result_bytes: int = 64 * 1024
     scheduler_transfer_bytes: int = 64 * MiB
     store_max_bytes: int | None = None
+    verify_tasks: float = 0.0
     compress_ratio: float = 1.5
     nondeterministic: str = "restore"
+    verify_bytes: int = MiB
+    verify_idle_s: float = 1.0
+    max_value_bytes: int = 0
+    backlog_bytes: int = 128 * MiB
     racy_s: float = 2.0
 
     def but(self, **changes: object) -> Settings:

@@ -136,6 +136,7 @@ class Unit:
     """What is pickled as one stream: a covariable, or a definition.
 
     *needs* are units that must be loaded first; *modules* are (name, distribution version) that loading imports.
+    *foreign*: somebody wrote it whom this user had not accepted; it is read as data only, whoever's this record is.
     """
 
     uid: str
@@ -143,6 +144,7 @@ class Unit:
     names: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     modules: tuple[tuple[str, str], ...] = ()
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +285,15 @@ class CellVisit:
     tasks: TaskCounts = field(default_factory=TaskCounts)
     task_rows: tuple[str, ...] = ()
     wall_time: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """What was kept of *names* in the unit *unit* is not what they were: it is never loaded again, but recomputed."""
+
+    unit: str
+    names: tuple[str, ...]
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,23 +9,28 @@ import click
 
 from nbreplay.cli.amounts import Age, Size
 from nbreplay.cli.options import cell_number, json_flag, notebook_argument, opened, print_json, store_of, store_option
+from nbreplay.cli.progress import CountProgress
 from nbreplay.errors import BlobDamaged, CellUnknown
-from nbreplay.records import CellRun
+from nbreplay.records import CellRun, Doubt
 from nbreplay.report.tables import console, plain_table, seconds, size
+from nbreplay.share.deep import Deep, verify_deep
 from nbreplay.share.forget import forget as forget_runs
 from nbreplay.share.notebook import code_cells, read_notebook, source_of
 from nbreplay.store import Store
 
 
-@click.command(epilog="Example:  nbreplay verify analysis.ipynb")
+@click.command(epilog="Example:  nbreplay verify analysis.ipynb --deep")
 @notebook_argument
+@click.option("--deep", is_flag=True, help="Also load every value again, in a process apart, and compare it.")
 @store_option
 @json_flag
 @click.pass_context
-def verify(ctx: click.Context, notebook: Path, store: Path | None, as_json: bool) -> None:
+def verify(ctx: click.Context, notebook: Path, deep: bool, store: Path | None, as_json: bool) -> None:
     """Read every byte of NB's store and check it against its digest. Exit code 0: all is as it was written.
 
-    What is damaged is not lost work: the cells and tasks that need it run again.
+    What is damaged is not lost work: the cells and tasks that need it run again. With --deep, values that are something
+    else when they are loaded again are found, too (some objects pickle less than they are); their cells run again.
+    Loading runs code of the values' classes, as a restore does.
     """
     opened(notebook, store).close()
     checked = Store.open(store_of(notebook, store), create=False, read_only=True)
@@ -34,14 +39,43 @@ def verify(ctx: click.Context, notebook: Path, store: Path | None, as_json: bool
         size_bytes = checked.size_bytes()
     finally:
         checked.close()
+    found = _deep(store_of(notebook, store)) if deep else None
+    facts: dict[str, object] = {"ok": not problems, "problems": problems, "bytes": size_bytes}
+    if found is not None:
+        facts |= {"ok": not (problems or found.doubts or found.failed), "compared": found.compared, "note": found.note}
+        facts["doubts"] = [{"cell": run.position or run.number, **_doubt(doubt)} for run, doubt in found.doubts]
+        facts["failed"] = [{"cell": run.position or run.number, "reason": reason} for run, reason in found.failed]
     if as_json:
-        print_json({"ok": not problems, "problems": problems, "bytes": size_bytes})
+        print_json(facts)
     else:
         for problem in problems:
             console().print(problem, markup=False)
         console().print(f"{len(problems)} problems" if problems else "every byte is as it was written")
-    if problems:
+        if found is not None:
+            _print_deep(notebook, found)
+    if not facts["ok"]:
         ctx.exit(BlobDamaged.exit_code)
+
+
+def _deep(store: Path) -> Deep:
+    with CountProgress("loading again") as progress:
+        return verify_deep(store, progress)
+
+
+def _doubt(doubt: Doubt) -> dict[str, object]:
+    return {"names": list(doubt.names), "reason": doubt.reason}
+
+
+def _print_deep(notebook: Path, found: Deep) -> None:
+    for run, doubt in found.doubts:
+        names = ", ".join(name for name in doubt.names if "/" not in name)
+        console().print(f"{notebook.name}, cell {run.position or run.number}: {names}: {doubt.reason}", markup=False)
+    for run, reason in found.failed:
+        console().print(f"{notebook.name}, cell {run.position or run.number}: not compared: {reason}", markup=False)
+    console().print(f"{found.compared} values were loaded again and compared, {len(found.doubts)} differ")
+    if found.doubts:
+        note = f"could not be noted in the store: {found.note}" if found.note else "are made again by their cells"
+        console().print(f"those {note}", markup=False)
 
 
 @click.command(epilog="Example:  nbreplay forget analysis.ipynb 3")

@@ -42,3 +42,33 @@ class CellProgress:
             self._bar.update(self._task, description=f"{self._label} {number}")
         else:
             self._bar.update(self._task, completed=number)
+
+
+class CountProgress:
+    """A bar over things whose count is known once they are met: call it with (which one, of how many)."""
+
+    def __init__(self, label: str) -> None:
+        err = console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+        )
+        self._task = self._bar.add_task(label, total=None)
+
+    def __enter__(self) -> CountProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, number: int, total: int) -> None:
+        """Note that *number* of *total* begins."""
+        self._bar.update(self._task, completed=number - 1, total=total)

@@ -65,6 +65,9 @@ class NBReplayMagics(Magics):
         ]
         if status.problem:
             heading.append(f"problem: {status.problem}")
+        if status.compared:
+            heading.append(f"{status.compared} values were loaded again and compared, {len(status.doubts)} differ")
+        heading += [f"{', '.join(doubt.names)}: {doubt.reason}; made again where needed" for doubt in status.doubts]
         columns = ("cell", "state", "reason", "time", "recorded", "overhead", "written", "saved", "tasks run/served")
         return views.view(*heading, columns=columns, rows=[_visit_row(visit) for visit in status.cells])
 

@@ -15,11 +15,16 @@ _SIZES = {
     "commit_before_reply_bytes": "A checkpoint with at most this many new bytes is committed before the cell's reply.",
     "small_unit_bytes": "Names up to this size are looked at after every cell, named in it or not.",
     "small_total_bytes": "All names that are looked at after every cell are together at most this large.",
+    "backlog_bytes": "What may wait in memory until it is written; beyond that the next cell waits.",
+    "max_value_bytes": "Values above this size are not kept, but recomputed where they are needed. 0: no limit.",
+    "verify_bytes": "Values up to this size are loaded again when the kernel is idle, and compared. 0: none.",
     "inline_result_bytes": "Task results up to this size are handed to the scheduler as data.",
     "scheduler_transfer_bytes": "Results up to this size travel through the scheduler where workers see no store.",
 }
 _NUMBERS = {
     "compress_ratio": "zstd is used when a probe of 1 MiB shrinks by more than this factor.",
+    "verify_tasks": "Share of the tasks that would be served that run, to be compared with their records.",
+    "verify_idle_s": "Seconds without a cell after which values are loaded again and compared.",
     "racy_s": "A file changed within this many seconds of its stat is hashed again.",
 }
 _DEFAULT = Settings()

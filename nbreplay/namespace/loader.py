@@ -148,7 +148,8 @@ class Loader:
                 if lineage not in live.session.objects and not self._is_loading(lineage):
                     self._find(lineage)
             with GUARD.loading():
-                values = load_unit(unit.value, self.get, live.session, trust=self.trust)
+                trust = Trust.UNKNOWN if unit.foreign else self.trust
+                values = load_unit(unit.value, self.get, live.session, trust=trust)
         except RecursionError as e:
             return f"it is nested too deeply: {e}"
         except Overdue:
@@ -164,7 +165,7 @@ class Loader:
             if key in values:
                 live.bind(node, values[key])
                 bound[node] = values[key]
-        if _inexact(unit):
+        if inexact(unit):
             self._compare(bound)
         return ""
 
@@ -201,7 +202,7 @@ class Loader:
         return live.session.objects.get(lineage)
 
 
-def _inexact(unit: Unit) -> bool:
+def inexact(unit: Unit) -> bool:
     """Whether what *unit* holds may look otherwise when it is loaded, and must be looked at then."""
     names = [name for name, _ in unit.modules]
     if len(unit.names) > 1 and any(name.partition(".")[0] == "pandas" for name in names):

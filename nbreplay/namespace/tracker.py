@@ -200,7 +200,7 @@ class Tracker:
         finally:
             live.session.owning = False
         live.results.align()
-        live.release(name for name in names if not live.quick.has(name))
+        live.release(names)
         return problems
 
     def leave_ambient(self) -> None:
@@ -281,6 +281,14 @@ class Tracker:
     def drop_writes(self, writes: Writes) -> None:
         """A served run was applied, and its record could not be appended: the next capture includes what it wrote."""
         owe_writes(self._live, writes)
+
+    def change_states(self, change: Callable[[str, NameState], NameState]) -> None:
+        """Put what *change* makes of each name's state in its place: what is known of its record, not of its value."""
+        live = self._live
+        for node, state in [*live.states.items(), *live.definitions.items()]:
+            changed = change(node, state)
+            if changed is not state:
+                live.set_state(node, changed)
 
     def mark_touched(self, reason: str) -> None:
         """Something else than a recorded cell ran: any name may have changed. Callable from any thread."""

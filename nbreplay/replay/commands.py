@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nbreplay.errors import CellUnknown, StoreError, Untrusted
-from nbreplay.records import CellVisit
+from nbreplay.records import CellVisit, Doubt
 from nbreplay.replay.start import boundary_after
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class Status:
     boundary: str
     problem: str
     cells: tuple[CellVisit, ...]
+    compared: int = 0
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,7 @@ class Commands:
         """Return where the session stands; a write behind the last reply is waited for."""
         self._engine.settle()
         session = self._engine.session
+        session.heed()
         return Status(
             kernel=session.policy.value,
             enabled=self._engine.enabled,
@@ -65,6 +68,8 @@ class Commands:
             boundary=session.boundary or "",
             problem=session.problem,
             cells=tuple(self._engine.visits),
+            compared=session.idle.compared,
+            doubts=tuple(session.doubts.values()),
         )
 
     def settle(self) -> None:

@@ -95,6 +95,8 @@ class Engine:
         """
         began = time.perf_counter()
         session = self.session
+        session.idle.busy(True)
+        session.heed()
         session.collect()
         if not self.enabled:
             session.committer.make_room(None, stop)
@@ -122,7 +124,7 @@ class Engine:
                 found = serve.find(session, code, undisturbed=self._undisturbed)
                 if found.run is not None:
                     session.settle(stop)  # what it replaces may be on its way into the store
-                    served = serve.apply(session, found.run, request)
+                    served = serve.apply(session, found.run, request, foreign=found.foreign)
                     if served is not None:
                         self._served = (request, served, began)
                         return Decision(serve=served, reason=found.reason)
@@ -146,6 +148,12 @@ class Engine:
 
     def finish(self, *, outcome: Outcome, outputs: list[OutputMessage], stop: Callable[[], bool]) -> CellStatus:
         """Record what *begin* started, and say what became of it."""
+        try:
+            return self._finish(outcome, outputs, stop)
+        finally:
+            self.session.idle.busy(False)
+
+    def _finish(self, outcome: Outcome, outputs: list[OutputMessage], stop: Callable[[], bool]) -> CellStatus:
         if self._served is not None:
             request, served, began = self._served
             self._served = None
@@ -183,11 +191,14 @@ class Engine:
     def _finish_served(self, request: CellRequest, served: Served, began: float) -> CellStatus:
         overhead_s = time.perf_counter() - began
         run = served.run
-        nondeterministic = "nondeterministic: " + ", ".join(run.marks) if run.marks else "its inputs hold"
-        saved_reason = serve.record(self.session, request, run, self.notebook.number_of(request.cell_id))
+        reason = "nondeterministic: " + ", ".join(run.marks) if run.marks else "its inputs hold"
+        if served.foreign:
+            reason += "; somebody else's record, taken as data"
+        position = self.notebook.number_of(request.cell_id)
+        saved_reason = serve.record(self.session, request, run, position, foreign=served.foreign)
         return CellStatus(
             state="restored",
-            reason=nondeterministic,
+            reason=reason,
             index=request.position or self.notebook.number_of(request.cell_id) or run.position,
             cell_id=request.cell_id,
             recorded_s=run.run_s,

@@ -6,7 +6,7 @@ is a branch, and the newest branch that holds stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from nbreplay.digest import Fingerprint
@@ -40,6 +40,15 @@ class Lineage:
         """Take one more run in; the newest is asked first."""
         self._runs[known.run.boundary] = known
         self._by_code.setdefault(known.run.code, []).append(known)
+
+    def replace(self, change: Callable[[CellRun], CellRun]) -> None:
+        """Put what *change* makes of each run in its place."""
+        for boundary, known in list(self._runs.items()):
+            run = change(known.run)
+            if run is not known.run:
+                self._runs[boundary] = changed = Known(run, known.own)
+                alike = self._by_code[run.code]
+                alike[:] = [changed if each is known else each for each in alike]
 
     def __len__(self) -> int:
         return len(self._runs)

@@ -7,10 +7,11 @@ from types import TracebackType
 
 from nbreplay.errors import StoreForeign
 from nbreplay.namespace import Manifest
-from nbreplay.records import CellRun, CellVisit, TaskRun, from_bytes
+from nbreplay.records import CellRun, CellVisit, Doubt, TaskRun, from_bytes
 from nbreplay.replay.commit import VISIT
 from nbreplay.replay.lineage import Lineage
 from nbreplay.replay.session import read_runs
+from nbreplay.replay.verify import read_doubts
 from nbreplay.store import Store
 
 
@@ -60,6 +61,15 @@ class StoreReader:
             latest = {visit.number: visit for visit in sorted(visits, key=lambda visit: visit.saved != "pending")}
             visits[:] = [latest[number] for number in sorted(latest)]
         return sessions
+
+    def doubts(self) -> list[Doubt]:
+        """Return what was found to be kept as something else than it was."""
+        return list(read_doubts(self._store).values())
+
+    def run_of(self, doubt: Doubt) -> CellRun | None:
+        """Return the run that wrote what is doubted."""
+        known = self.lineage.get(doubt.unit.rpartition("/")[0])
+        return known.run if known is not None else None
 
     def tasks(self) -> list[TaskRun]:
         """Return every recorded task run, oldest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -12,17 +13,21 @@ from nbreplay.config import Settings
 from nbreplay.errors import NbreplayError
 from nbreplay.files import FileDigests, Watch
 from nbreplay.namespace import Manifest, Tracker, handles
-from nbreplay.records import CellRun, from_bytes
+from nbreplay.records import CellRun, Doubt, from_bytes
 from nbreplay.replay.commit import CELL, Committed, Committer, Job
 from nbreplay.replay.default_client import follow_default_client
+from nbreplay.replay.idle import IdleCheck
 from nbreplay.replay.late import Late
 from nbreplay.replay.lineage import Known, Lineage
 from nbreplay.replay.local_modules import LocalModules
 from nbreplay.replay.present import Now
 from nbreplay.replay.request import Policy
+from nbreplay.replay.verify import doubted, doubted_state, read_doubts, write_doubts
 from nbreplay.store import Store
 from nbreplay.tasks import KernelCache, install
 from nbreplay.tasks.handles import register
+
+logger = logging.getLogger(__name__)
 
 
 class Session:
@@ -49,6 +54,8 @@ class Session:
         self.number = 0
         self.boundary: str | None = None
         self.problem = ""
+        self.doubts: dict[str, Doubt] = {}
+        """What this session found to be kept as something else than it was."""
         self.interrupted = False
         """The user interrupted a capture: the next cell does not wait for the same again before it runs."""
         self.store = self._open(store_path, settings)
@@ -66,7 +73,8 @@ class Session:
         )
         install(self.cache)
         self.local_modules = LocalModules(self.digests, root)
-        self.committer = Committer(self.store)
+        self.committer = Committer(self.store, settings.backlog_bytes)
+        self.idle = IdleCheck(store_path, limit_bytes=settings.verify_bytes, idle_s=settings.verify_idle_s)
         self.late = Late()
         self.on_settled: Callable[[Job, Committed], None] = lambda job, committed: None
         """Told of every boundary that was written behind its reply, or was not."""
@@ -111,6 +119,7 @@ class Session:
         """*run* is in the store and led to the present state."""
         self.lineage.add(Known(run, own))
         self.boundary = run.boundary
+        self.idle.add(run, self.lineage)
 
     # ------------------------------------------------------------ boundaries on their way into the store
 
@@ -158,6 +167,7 @@ class Session:
             if committed.run is not None:
                 self.tracker.landed(job.capture)
                 self.lineage.add(Known(committed.run, True))
+                self.idle.add(committed.run, self.lineage)
             else:
                 if not failed:  # what came after it stands on nothing, either
                     failed = True
@@ -165,6 +175,20 @@ class Session:
                     self.tell(f"not saved: {committed.reason}")
                 self.tracker.drop(job.capture)
             self.on_settled(job, committed)
+
+    def heed(self) -> None:
+        """Make holes of what was found, meanwhile, to be kept as something else than it was."""
+        found = {doubt.unit: doubt for doubt in self.idle.found()}
+        if not found:
+            return
+        self.doubts.update(found)
+        self.lineage.replace(lambda run: doubted(run, found))
+        self.tracker.change_states(lambda node, state: doubted_state(node, state, found))
+        problem = write_doubts(self.store, found.values())
+        for doubt in found.values():
+            logger.warning("%s: %s; it is made again where it is needed", ", ".join(doubt.names), doubt.reason)
+        if problem:
+            self.tell(f"not noted that {len(found)} values are not what they were: {problem}")
 
     def manifest(self, boundary: str | None) -> Manifest:
         """Return the whole state at *boundary*, folded from the runs that led there."""
@@ -179,6 +203,7 @@ class Session:
 
     def close(self) -> None:
         """Let go of the cluster's plugins and of the store, after what is behind is written."""
+        self.idle.close()
         self.settle()
         self.committer.close()
         self.cache.close()
@@ -188,10 +213,11 @@ class Session:
 
 def read_runs(store: Store) -> list[Known]:
     """Return the recorded cell runs of *store*; a record that cannot be read is left out."""
+    doubts = read_doubts(store)
     runs = []
     for stored in store.scan(CELL):
         try:
-            runs.append(Known(from_bytes(CellRun, stored.body), stored.own))
+            runs.append(Known(doubted(from_bytes(CellRun, stored.body), doubts), stored.own))
         except ValueError:
             continue  # written by a later version, or damaged: a miss
     return runs
