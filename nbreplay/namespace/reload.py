@@ -56,7 +56,7 @@ def part_of(manifest: Manifest, names: Iterable[str], limit_bytes: int | None = 
     def fits(node: str) -> bool:
         state = manifest.states.get(node)
         unit = manifest.units.get(state.unit or "") if state is not None else None
-        if state is None or unit is None or state.handle:
+        if state is None or unit is None or state.handle or unit.foreign:
             return False
         members = [manifest.states.get(each) for each in unit.names]
         size = sum(member.size_bytes for member in members if member is not None)

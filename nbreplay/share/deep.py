@@ -42,7 +42,7 @@ def verify_deep(store: Path, told: Callable[[int, int], None]) -> Deep:
     failed: list[tuple[CellRun, str]] = []
     with StoreReader(Store.open(store, create=False, read_only=True)) as reader:
         known = [(run, doubt) for doubt in reader.doubts() if (run := reader.run_of(doubt)) is not None]
-        runs = [run for run in reader.runs() if reader.lineage.trusted(run.boundary) and not run.foreign]
+        runs = [run for run in reader.runs() if reader.lineage.trusted(run.boundary)]
         checker = Checker(store, memory_bytes=None)
         manifests = _Manifests(reader)
         try:
