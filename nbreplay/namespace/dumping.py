@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Collection
 from typing import Any
 
 from nbreplay.digest import Digest
 from nbreplay.namespace import handles
 from nbreplay.namespace.capture import Capture, PendingUnit, Stopped
 from nbreplay.namespace.changes import Changes
+from nbreplay.namespace.known import RELEASED
 from nbreplay.namespace.live import Live
 from nbreplay.namespace.manifest import is_definition
 from nbreplay.namespace.results import is_result
 from nbreplay.records import Hole, NameState
+from nbreplay.serialize.attached import ATTACHED, attached_dicts
 from nbreplay.serialize.buffers import changed_chunks, is_few
 from nbreplay.serialize.dump import DumpedUnit, dump_unit
 from nbreplay.serialize.standin import type_name
@@ -30,12 +33,14 @@ class Dumping:
         self.capture = capture
         self.stop = stop
         self.problems: list[str] = []
+        self.reached: Collection[str] = ()
+        """Names that the run could reach."""
         self._number = 0
 
     def dump(self, members: tuple[str, ...], digest: Digest | None) -> None:
         """Pickle the covariable of *members*, whose joint digest is *digest* if it has several names."""
         live = self.live
-        if self._too_large(members):
+        if self._too_large(members) or self._over_limit(members):
             return
         self._number += 1
         uid = f"{self.capture.boundary}/{self._number}"
@@ -43,7 +48,9 @@ class Dumping:
         inline = frozenset(filter(is_definition, members))
 
         chunks = {place: each for node in members for place, each in live.known[node].chunks.items()}
-        dumped = dump_unit(values, live.session, inline=inline, poll=self._poll, chunks=chunks)
+        attached = attached_dicts(each for node in members for each in (live.known[node].held or {}).values())
+        together = {**values, ATTACHED: attached} if attached else values
+        dumped = dump_unit(together, live.session, inline=inline, poll=self._poll, chunks=chunks)
         holes = self._holes(values, inline, dumped)
         kept: str | None = uid if dumped.how != "none" else None
         content = digest or live.known[members[0]].digest
@@ -64,6 +71,20 @@ class Dumping:
         self._state(members[0], None, Hole(type_name=type_name(known.value), reason=reason))
         return True
 
+    def _over_limit(self, members: tuple[str, ...]) -> bool:
+        """Whether the user does not want values of this size to be kept; they become holes."""
+        limit = self.live.settings.max_value_bytes
+        largest = max(self.live.known[node].size_bytes for node in members)
+        if not limit or largest <= limit:
+            return False
+        for node in members:
+            known = self.live.known[node]
+            reason = f"{largest >> 20} MiB, above the limit of {limit >> 20} MiB (max_value_bytes)"
+            touched_by = self._touched_by(node, known.value)
+            self._state(node, None, Hole(type_name=type_name(known.value), reason=reason, touched_by=touched_by))
+            self.problems.append(f"{node}: {reason}")
+        return True
+
     def _holes(self, values: dict[str, Any], inline: frozenset[str], dumped: DumpedUnit) -> dict[str, Hole]:
         """Return which of *values* reach an object that could not be kept."""
         if not dumped.refused:
@@ -74,15 +95,34 @@ class Dumping:
             if len(values) > 1:
                 refused = dump_unit({node: value}, self.live.session, inline=inline, poll=self._poll).refused
             if refused:
-                state = self.live.state(node)
-                touched_by = state.hole.touched_by if state is not None and state.hole is not None else ()
                 found[node] = Hole(
                     type_name=refused[0].type_name,
                     reason=refused[0].reason,
-                    touched_by=(*touched_by, self.capture.boundary),
+                    touched_by=self._touched_by(node, value),
                 )
                 self.problems.append(f"{node}: {refused[0].type_name} could not be kept ({refused[0].reason})")
         return found
+
+    def _touched_by(self, node: str, value: Any) -> tuple[str, ...]:
+        """Return the runs that touched what *node* holds: those before, if it is the same object, and this one."""
+        state = self.live.state(node)
+        before = self.changes.looked.get(node)
+        if state is None or (before is not None and before.value is not value and before.value is not RELEASED):
+            return (self.capture.boundary,)
+        # What was kept until now was made by the run that wrote it.
+        earlier = state.hole.touched_by if state.hole is not None else ((state.unit or "").rpartition("/")[0],)
+        # What cannot be looked into seems to change all the time; only who could reach it touched it.
+        return (*earlier, self.capture.boundary) if node in self.reached else earlier
+
+    def touch_holes(self) -> None:
+        """Note that this run could reach holes: that what they hold was changed may not show."""
+        for node in sorted(self.reached):
+            state = self.live.states.get(node)
+            if state is None or state.hole is None or node in self.capture.states or node not in self.changes.values:
+                continue
+            touched_by = (*state.hole.touched_by, self.capture.boundary)
+            hole = dataclasses.replace(state.hole, touched_by=touched_by)
+            self.capture.states[node] = dataclasses.replace(state, hole=hole)
 
     def _plan(self, dumped: DumpedUnit) -> None:
         """Decide which chunks are written: those that differ from what was captured of the same place before."""
@@ -133,6 +173,8 @@ def summary(value: Any) -> str:
         return repr(value[:60])
     if kind in (list, dict, tuple, set, frozenset, bytes, bytearray):
         return f"{len(value)} items" if kind not in (bytes, bytearray) else f"{len(value)} bytes"
+    if kind.__module__ == "functools" and kind.__name__ == "_lru_cache_wrapper":
+        return "what it remembers is not kept"
     if kind.__module__.partition(".")[0] in ("numpy", "pandas"):
         shape = getattr(value, "shape", None)
         dtype = getattr(value, "dtype", "")

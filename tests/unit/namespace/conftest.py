@@ -43,4 +43,4 @@ def restored(store):
 
 @pytest.fixture
 def new_cells(store):
-    return lambda run="again": namespace_cells.Cells(store, run=run)
+    return lambda run="again", **options: namespace_cells.Cells(store, run=run, **options)
