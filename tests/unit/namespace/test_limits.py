@@ -1,0 +1,39 @@
+"""Values above a limit, and very deep ones, cost themselves only."""
+
+from __future__ import annotations
+
+from nbreplay.config import Settings
+
+
+def test_a_value_above_the_limit_is_a_hole_by_name_and_the_rest_is_kept(new_cells, restored):
+
+    cells = new_cells(settings=Settings(max_value_bytes=1 << 20))
+    capture = cells.run(
+        "import numpy as np\nbig = np.zeros(200_000)\nview = big[3:]\nsmall = np.ones(9)\nd = {'s': small}"
+    )
+    assert {node for node, state in capture.states.items() if state.hole is not None} == {"big", "view"}
+    assert "above the limit of 1 MiB" in cells.tracker.states["big"].hole.reason
+    assert any(problem.startswith("big:") for problem in capture.problems)
+    back = restored(cells.manifests[-1])
+    assert back.ns["d"]["s"] is back.ns["small"]
+    capture = cells.run("big = big[:100].copy(); del view")
+    assert capture.states["big"].hole is None
+    assert len(restored(cells.manifests[-1]).ns["big"]) == 100
+
+
+def test_what_is_nested_three_thousand_levels_deep_comes_back(cells, restored):
+    cells.run(
+        "deep = []\nfor _ in range(3000): deep = [deep]\n"
+        "class N: pass\nnode = N()\nfor _ in range(3000):\n    n = N(); n.next = node; node = n\nmark = deep"
+    )
+    back = restored(cells.manifests[-1])
+    assert back.problems == []
+    depth, value = 0, back.ns["deep"]
+    assert back.ns["mark"] is value
+    while value:
+        depth, value = depth + 1, value[0]
+    assert depth == 3000
+    depth, node = 0, back.ns["node"]
+    while hasattr(node, "next"):
+        depth, node = depth + 1, node.next
+    assert depth == 3000
