@@ -18,6 +18,7 @@
         SecretsFound              31  something in what would be packed looks like a credential
         SignatureBad              32  a signature that does not fit, or cannot be made
       NoRecord                    40  nothing recorded matches the request
+      TasksDiffer                 45  tasks that were run again gave other results
       RunFailed                   50  a notebook raised, timed out, or its kernel died
       ClusterUnfit                60  a plugin cannot be installed, a scheduler cannot be reached
 
@@ -158,6 +159,12 @@ class NoRecord(NbreplayError):
     """Nothing recorded matches the request."""
 
     exit_code = 40
+
+
+class TasksDiffer(NbreplayError):
+    """Tasks that were run again on the same inputs gave other results than they are recorded with."""
+
+    exit_code = 45
 
 
 class RunFailed(NbreplayError):

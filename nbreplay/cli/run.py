@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
+from nbreplay.cli.amounts import Share
 from nbreplay.cli.options import notebook_argument, print_json, store_of, store_option
 from nbreplay.cli.progress import CellProgress
-from nbreplay.errors import RunFailed, Untrusted
+from nbreplay.errors import RunFailed, TasksDiffer, Untrusted
 from nbreplay.report.tables import cells_table, console, losses, seconds, size
 
 
@@ -52,17 +53,42 @@ def audit(**options: Any) -> None:
 @click.option("--from", "first", type=int, default=1, metavar="K", help="Restore the state after cell K-1, run from K.")
 @click.option("--to", "last", type=int, metavar="K", help="Stop after cell K.")
 @click.option("--rerun", type=int, multiple=True, metavar="K", help="Run cell K even if it could be restored.")
+@click.option("--verify-tasks", "verified", type=Share(), metavar="SHARE",
+              help="Run this share of what would be served, as 5%, and compare.  [default: none]")  # fmt: skip
 @click.option("--strict", is_flag=True, help="Fail if a cell ran only because its record is not trusted.")
 @_running
-def repeat(first: int, last: int | None, rerun: tuple[int, ...], strict: bool, **options: Any) -> None:
+def repeat(
+    first: int, last: int | None, rerun: tuple[int, ...], verified: float | None, strict: bool, **options: Any
+) -> None:
     """Run the notebook NB; what is recorded and still holds is restored or served, the rest runs.
 
-    A notebook that was never recorded is recorded. Cells are counted from 1, code cells only.
+    A notebook that was never recorded is recorded. Cells are counted from 1, code cells only. With --verify-tasks the
+    cells that have tasks run; the recorded results stand, and the exit code says if one that was run again differs.
     """
-    cells = _run("nbreplay-repeat", recording=False, first=first, last=last, rerun=frozenset(rerun), **options)
+    arguments = (f"--NBReplay.verify_tasks={verified}",) if verified else ()
+    which = {"first": first, "last": last, "rerun": frozenset(rerun), "arguments": arguments}
+    cells = _run("nbreplay-repeat", recording=False, **which, **options)
+    if verified:
+        _tell_verified(cells)
     blocked = [str(cell["index"]) for cell in cells if cell["state"] == "blocked"]
     if strict and blocked:
         raise Untrusted(f"cells {', '.join(blocked)} ran because their records are not trusted; see `nbreplay unpack`")
+
+
+def _tell_verified(cells: list[dict[str, Any]]) -> None:
+    """Say what came of tasks that were run although they are recorded, and raise if one gave another result."""
+    from collections import Counter
+
+    found = [(cell["index"], cell["verified"]) for cell in cells if "verified" in cell]
+    count = sum(one["tasks"] for _, one in found)
+    console(stderr=True).print(f"{count} tasks were run again and compared with their records")
+    names: Counter[str] = Counter(f"{name} (cell {number})" for number, one in found for name in one["differing"])
+    if names:
+        named = ", ".join(f"{times} of {name}" for name, times in names.most_common())
+        raise TasksDiffer(
+            f"{names.total()} of {count} tasks gave another result than recorded: {named}; "
+            "the recorded results stand; mark what must run anew with nbreplay.volatile"
+        )
 
 
 def _run(

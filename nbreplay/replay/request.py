@@ -42,11 +42,15 @@ class CellRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A recorded run that stands in for running: its effects on the namespace and on files are already applied."""
+    """A recorded run that stands in for running: its effects on the namespace and on files are already applied.
+
+    *foreign*: it is somebody else's, taken as data.
+    """
 
     run: CellRun
     outputs: Sequence[OutputMessage]
     result_name: str = ""
+    foreign: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +63,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellStatus:
-    """What became of a request, in the words of the public interface."""
+    """What became of a request, in the words of the public interface.
+
+    *compared* tasks ran although they are recorded; *differing* are the names of those that gave another result.
+    """
 
     state: str
     reason: str
@@ -74,6 +81,8 @@ class CellStatus:
     saved_reason: str = ""
     tasks: TaskCounts = field(default_factory=TaskCounts)
     task_rows: tuple[str, ...] = ()
+    compared: int = 0
+    differing: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return the cell object of the reply metadata and of ``--json``."""
@@ -96,6 +105,8 @@ class CellStatus:
         }
         if self.saved is False:
             facts["saved_reason"] = self.saved_reason
+        if self.compared:
+            facts["verified"] = {"tasks": self.compared, "differing": list(self.differing)}
         if self.detail:
             facts["detail"] = list(self.detail)
         return facts

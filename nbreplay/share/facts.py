@@ -49,7 +49,16 @@ def facts(outcome: Outcome, *, notebook: Path, kernel: str, store: Path) -> dict
             "bytes_written": sum(cell["bytes_written"] for cell in outcome.cells),
             "store_bytes": store_bytes(store),
         },
-    }
+    } | verified(outcome)
+
+
+def verified(outcome: Outcome) -> dict[str, Any]:
+    """Return what came of tasks that were run although they are recorded; nothing if none was."""
+    found = [cell["verified"] for cell in outcome.cells if "verified" in cell]
+    if not found:
+        return {}
+    differing = [name for one in found for name in one["differing"]]
+    return {"verified": {"tasks": sum(one["tasks"] for one in found), "differing": differing}}
 
 
 def _room(store: Path) -> str:

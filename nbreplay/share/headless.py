@@ -58,6 +58,8 @@ class Request:
         Where the kernel process writes what it says outside of cells; None: to this process's own output.
     probes : mapping
         Expressions to print in the kernel when all is done, by a name for each: how tests compare values.
+    arguments : tuple of str
+        More arguments for the kernel, as settings of it.
     epilogue : mapping
         Sources to run in the kernel after that, likewise; what they print is in the outcome, and how long they took.
     """
@@ -72,6 +74,7 @@ class Request:
     environment: Mapping[str, str] = field(default_factory=dict)
     log: Path | None = None
     probes: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
     epilogue: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -139,7 +142,7 @@ class _Run:
             startup_timeout=STARTUP_S,
             allow_errors=request.allow_errors,
             record_timing=False,
-            extra_arguments=["--HistoryManager.hist_file=:memory:"],
+            extra_arguments=["--HistoryManager.hist_file=:memory:", *request.arguments],
             on_cell_executed=self._note_reply,
         )
 

@@ -161,7 +161,6 @@ def _tasks(store: Store, found: Inventory, pinned: Collection[str]) -> None:
             need(found, run)
         if any(run.provenance in pinned or run.result_digest in pinned for _, run, _ in members):
             continue
-        last = [found.used_at[digest] for digest in blobs if digest in found.used_at]
         found.candidates.append(
             Candidate(
                 kind="task",
@@ -169,7 +168,7 @@ def _tasks(store: Store, found: Inventory, pinned: Collection[str]) -> None:
                 places=tuple(place for place, _, _ in members),
                 blobs=blobs,
                 seconds=max(max(run.compute_s, run.chain_s) for _, run, _ in members),
-                used_at=max(last or [written[place.journal] for place, _, _ in members]),
+                used_at=last_used(found, blobs) or max(written[place.journal] for place, _, _ in members),
                 slim=tuple(slim(run) for _, run, own in members if own and not run.files_written),
             )
         )
@@ -204,8 +203,14 @@ def cheapest(found: Inventory, candidates: Iterable[Candidate], free_bytes: int)
 
 def is_young(found: Inventory, candidate: Candidate, grace_s: float = GRACE_S) -> bool:
     """Whether somebody may have promised *candidate*, or its bytes are in a journal that lives."""
-    files = [found.used_at[digest] for digest in candidate.blobs if digest in found.used_at]
-    return not files or time.time() - max(files) < grace_s
+    used_at = last_used(found, candidate.blobs)
+    return used_at is None or time.time() - used_at < grace_s
+
+
+def last_used(found: Inventory, blobs: Iterable[str]) -> float | None:
+    """Return when the largest of *blobs* that is a file was used last; small ones may be others', too."""
+    files = [digest for digest in blobs if digest in found.used_at]
+    return found.used_at[max(files, key=lambda digest: found.sizes[digest])] if files else None
 
 
 def forget(store: Store, victims: Iterable[Candidate]) -> None:

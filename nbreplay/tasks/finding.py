@@ -16,6 +16,9 @@ from nbreplay.tasks.shuffles import RUNS_FOR_OTHERS
 Lookup = Callable[[Sequence[Fingerprint]], list[list[TaskRun]]]
 """From fingerprints to the usable records of each, newest first."""
 
+Again = Callable[[Fingerprint], bool]
+"""Whether the task of this P is to be run although its result is recorded, to be compared with it."""
+
 AHEAD = 32
 """Tasks whose records are asked for at least, once the wanted keys were not enough; doubled each time. A graph that is
 one long chain would be asked for one by one else.
@@ -26,12 +29,18 @@ class Finder:
     """Looks up the records of what may be needed, from the wanted keys up to the first that needs no more looking."""
 
     def __init__(
-        self, prints: Mapping[Key, Print], specs: Mapping[Key, GraphNode], lookup: Lookup, root: Path | str
+        self,
+        prints: Mapping[Key, Print],
+        specs: Mapping[Key, GraphNode],
+        lookup: Lookup,
+        root: Path | str,
+        again: Again | None = None,
     ) -> None:
         self.prints = prints
         self.specs = specs
         self.lookup = lookup
         self.root = root
+        self.again = again
         self._fetched: dict[Key, list[TaskRun]] = {}
 
     def find(self, wanted: Iterable[Key]) -> dict[Key, list[TaskRun]]:
@@ -49,7 +58,9 @@ class Finder:
             for key in frontier:
                 runs = found[key] = fetched[key]
                 shape = prints[key].shape
-                if not runs or not _ends_here(runs) or (shape is not None and shape.role in RUNS_FOR_OTHERS):
+                is_sampled = bool(runs) and self.again is not None and self.again(runs[0].provenance)
+                is_part = shape is not None and shape.role in RUNS_FOR_OTHERS
+                if is_sampled or is_part or not runs or not _ends_here(runs):
                     for dep in specs[key].dependencies:
                         if dep in prints and dep not in found:
                             above[dep] = None

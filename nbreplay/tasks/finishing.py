@@ -143,7 +143,8 @@ class Finishing:
     def _settle(self, session: Session, run: TaskRun, entry: Entry, stored: Stored) -> None:
         if stored.not_kept and entry.tally is not None:
             entry.tally.say(f"{entry.name}: result not kept: {stored.not_kept}")
-        session.ledger.keep(dataclasses.replace(run, result=stored.result, not_kept=stored.not_kept), stored.inline)
+        run = dataclasses.replace(run, result=stored.result, not_kept=stored.not_kept)
+        session.ledger.keep(run, stored.inline, stored.small)
 
     def waiting(self, session: Session) -> int:
         """Return how many results of *session* are being written."""

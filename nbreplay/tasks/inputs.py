@@ -32,6 +32,7 @@ class Sample:
     def __init__(self) -> None:
         self._runs: defaultdict[str, int] = defaultdict(int)
         self._costly: set[str] = set()
+        self._changing: set[str] = set()
         self._lock = threading.Lock()
 
     def takes(self, name: str) -> bool:
@@ -39,7 +40,13 @@ class Sample:
         with self._lock:
             count = self._runs[name]
             self._runs[name] = count + 1
-        return count == 0 or (name not in self._costly and (count < FIRST or count % EVERY == 0))
+        if count == 0 or name in self._changing:
+            return True
+        return name not in self._costly and (count < FIRST or count % EVERY == 0)
+
+    def found(self, name: str) -> None:
+        """A run of the kind *name* has changed an input: every one is looked at from now on."""
+        self._changing.add(name)
 
     def took(self, name: str, seconds: float) -> None:
         """Looking at the inputs of *name* took so long."""

@@ -233,6 +233,7 @@ class KernelCache:
             "inline_result_bytes",
             "scheduler_transfer_bytes",
             "store_max_bytes",
+            "verify_tasks",
             "compress_ratio",
             "racy_s",
         )

@@ -8,12 +8,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+import xxhash
 from dask._task_spec import DataNode, Task
 
 from nbreplay.config import Settings
@@ -25,6 +28,7 @@ from nbreplay.serialize import codecs
 from nbreplay.serialize.gate import Trust
 from nbreplay.store import Store
 from nbreplay.tasks.eviction import task_keys
+from nbreplay.tasks.finding import Again
 from nbreplay.tasks.load import blob_refs, gather, make_load, write_inline
 from nbreplay.tasks.provenance import placed
 from nbreplay.tasks.report import Inline
@@ -62,6 +66,10 @@ class Ledger:
         self._last: Future[None] | None = None
         self._room = Room(store, self.settings.store_max_bytes)
         self._sending = Sending(self.settings.scheduler_transfer_bytes)
+        self._seed = secrets.randbits(64)
+        share = self.settings.verify_tasks
+        self.again: Again | None = None if share <= 0 else lambda provenance: self._is_sampled(provenance, share)
+        """Whether a task is run although it is recorded; another sample in each process."""
         self.send = False
         """Whether results are sent with the tasks that load them: the workers do not see the store."""
 
@@ -81,17 +89,18 @@ class Ledger:
         return [[run for run in found if self.usable(run)] for found in self._read(keys)]
 
     def _read(self, keys: Sequence[bytes]) -> list[list[TaskRun]]:
-        """Return this user's records of each key, newest first."""
+        """Return the records of each key, newest first: this user's, and of others those that are only data."""
         found: list[list[TaskRun]] = []
         for stored in self.store.find_many(KIND, keys) if keys else ():
             runs = []
             for one in reversed(stored):
-                if not one.own:
-                    continue
                 try:
-                    runs.append(from_bytes(TaskRun, one.body))
+                    run = from_bytes(TaskRun, one.body)
                 except ValueError:
                     logger.debug("a task record cannot be read", exc_info=True)
+                    continue
+                if one.own or _is_data(run):
+                    runs.append(run)
             found.append(runs)
         return found
 
@@ -144,6 +153,9 @@ class Ledger:
         size_bytes = sum(blob.size_bytes for blob in blobs)
         limit = self.settings.scheduler_transfer_bytes
         return "its workers do not see the store, and it is too large to be sent" if size_bytes > limit else ""
+
+    def _is_sampled(self, provenance: Fingerprint, share: float) -> bool:
+        return xxhash.xxh3_64_intdigest(provenance.encode(), self._seed) < share * 2**64
 
     def expecting(self, run: TaskRun) -> dict[str, Any]:
         """Return what an order says that runs a task to compare it with *run*; nothing if *run* cannot be had."""
@@ -261,11 +273,13 @@ class Ledger:
             logger.warning("the run of task %s could not be taken back", run.name, exc_info=True)
             self.problems.append(f"the run of {run.name} could not be taken back: {error}")
 
-    def keep(self, run: TaskRun, inline: Inline | None = None) -> None:
-        """Record *run*; a result that came *inline* is put first. Returns at once."""
-        self._last = self._thread.submit(self._keep, run, inline)
+    def keep(
+        self, run: TaskRun, inline: Inline | None = None, small: Mapping[str, bytes] = MappingProxyType({})
+    ) -> None:
+        """Record *run*; a result that came *inline*, or *small* blobs of it, are put first. Returns at once."""
+        self._last = self._thread.submit(self._keep, run, inline, small)
 
-    def _keep(self, run: TaskRun, inline: Inline | None) -> None:
+    def _keep(self, run: TaskRun, inline: Inline | None, small: Mapping[str, bytes]) -> None:
         try:
             for old in self.lookup([run.provenance])[0] if run.provenance else ():
                 if old.lineage != run.lineage or old.content != run.content:
@@ -279,11 +293,12 @@ class Ledger:
                 run, inline = dataclasses.replace(run, not_kept=full), None
             if inline is not None:
                 run = dataclasses.replace(run, result=write_inline(inline, self.store.put, run.result_digest))
+            for digest, data in small.items():
+                self.store.put(data, digest=Digest(digest))
             self.store.append(KIND, to_bytes(run), task_keys(run))
             if run.result is not None:
                 self._dropped.discard(_name(run))
-            blobs = blob_refs(run.result) if run.result is not None else []
-            self._room.take(RECORD_BYTES + sum(blob.size_bytes for blob in blobs))
+            self._room.take(RECORD_BYTES + self._room.bytes_of(run.result))
         except Exception as error:
             logger.warning("the run of task %s was not recorded", run.name, exc_info=True)
             self.problems.append(f"the run of {run.name} was not recorded: {error}")
@@ -296,6 +311,11 @@ class Ledger:
     def close(self) -> None:
         """Record what is waiting, and stop. The store is not closed."""
         self._thread.shutdown(wait=True)
+
+
+def _is_data(run: TaskRun) -> bool:
+    """Whether somebody else's record can be used without unpickling anything, or writing files."""
+    return not run.files_written and (run.result is None or run.result.codec in codecs.DATA_CODECS)
 
 
 def _name(run: TaskRun) -> str:

@@ -70,6 +70,7 @@ class LocalRun:
                 holds=self.ledger.holds,
                 root=self.ledger.root,
                 serve=self.cache.serve,
+                again=self.ledger.again,
             )
             values: dict[Key, object] = {}
             for key, run in made.hits.items() if self.away else ():
@@ -93,6 +94,7 @@ class LocalRun:
                 entry.run, entry.digest, entry.lineage = run, run.result_digest, run.lineage
                 entry.effects, entry.placed = run.effects or bool(run.files_written), run.placed
                 tally.read(run.files_read)
+            entry.expected = made.again.get(key)
             served_now = key in made.hits or key in made.duplicates
             entry.count("hit" if served_now else "pruned" if key in made.pruned else "executed")
             if key in made.misses and one.refused and entry.tally is not None:
@@ -119,6 +121,7 @@ class LocalRun:
                 keep=key in self.wanted or key in last,
                 record=self.cache.record,
                 inline_bytes=self.ledger.settings.inline_result_bytes,
+                **(self.ledger.expecting(made.again[key]) if key in made.again else {}),
             )
             runner = Away(node, deps, asked, key) if self.away else Runner(self, key, node, deps, asked)
             graph[key] = Task(key, runner, *(TaskRef(dep) for dep in deps))
@@ -311,7 +314,7 @@ def _is_alias(entry: Entry) -> bool:
 
 def keep_written(ledger: Ledger, run: TaskRun, stored: Stored) -> None:
     """Record *run*, of whose result *stored* was said."""
-    ledger.keep(dataclasses.replace(run, result=stored.result, not_kept=stored.not_kept), stored.inline)
+    ledger.keep(dataclasses.replace(run, result=stored.result, not_kept=stored.not_kept), stored.inline, stored.small)
 
 
 def writer_for(cache: KernelCache) -> Writer:

@@ -17,7 +17,7 @@ from dask._task_spec import GraphNode
 
 from nbreplay.digest import Fingerprint
 from nbreplay.records import FileState, TaskRun
-from nbreplay.tasks.finding import Finder, Lookup
+from nbreplay.tasks.finding import Again, Finder, Lookup
 from nbreplay.tasks.provenance import Known, Print, fingerprints, lineage, placed, topological
 from nbreplay.tasks.shape import Key, Shape
 from nbreplay.tasks.shaper import Shaper
@@ -33,7 +33,7 @@ class Plan:
 
     *hits* are served; *pruned* are not needed; *misses* run. *duplicates* take the result of another key, which runs.
     *runs* are the records that hold, of hits and of what was looked at above them. *put_back* are those of them that
-    wrote files, writers first.
+    wrote files, writers first. *again* are recorded and run all the same, to be compared with their records.
     """
 
     prints: dict[Key, Print]
@@ -44,6 +44,7 @@ class Plan:
     refused: dict[Key, str] = field(default_factory=dict)
     runs: dict[Key, TaskRun] = field(default_factory=dict)
     put_back: list[TaskRun] = field(default_factory=list)
+    again: dict[Key, TaskRun] = field(default_factory=dict)
 
 
 def plan(
@@ -58,6 +59,7 @@ def plan(
     in_flight: Mapping[Fingerprint, Key] | None = None,
     root: Path | str = "",
     serve: bool = True,
+    again: Again | None = None,
 ) -> Plan:
     """Plan the graph *specs*, of which *wanted* are asked for.
 
@@ -83,6 +85,8 @@ def plan(
         The folder that paths are relative to.
     serve : bool
         False only fingerprints: everything is a miss.
+    again : callable, optional
+        Whether the task of a P is to be run although its result is recorded.
     """
     known = known or {}
     wanted = list(wanted)
@@ -92,15 +96,17 @@ def plan(
     made = Plan(prints)
     made.refused = {key: p.refused for key, p in prints.items() if p.refused}
     if serve:
-        found = Finder(prints, specs, lookup, root).find(wanted)
+        found = Finder(prints, specs, lookup, root, again).find(wanted)
         _validate(made, [key for key in order if key in found] if found else (), found, holds, known)
-    blocked: set[Key] = set()
+    sampled = {k: r for k, r in made.runs.items() if _is_sampled(r, prints[k].shape, again)} if again else {}
+    blocked: set[Key] = set(sampled)
     _select(made, wanted, specs, blocked)
     while taking_part and (torn := incomplete(specs, taking_part, made.misses, made.hits)):
         blocked |= torn
         _select(made, wanted, specs, blocked)
     if serve and _merge(made, order, in_flight or {}):
         _select(made, wanted, specs, blocked)
+    made.again = {key: run for key, run in sampled.items() if key in made.misses and key not in made.duplicates}
     made.put_back = [made.runs[key] for key in order if key in made.runs and made.runs[key].files_written]
     return made
 
@@ -193,6 +199,10 @@ def _select(made: Plan, wanted: Iterable[Key], specs: Mapping[Key, GraphNode], b
 
 def _can_serve(run: TaskRun, shape: Shape | None) -> bool:
     return run.result is not None and shape is not None and shape.kind == "task" and shape.role not in RUNS_FOR_OTHERS
+
+
+def _is_sampled(run: TaskRun, shape: Shape | None, again: Again) -> bool:
+    return _can_serve(run, shape) and shape is not None and not shape.role and again(run.provenance)
 
 
 def _merge(made: Plan, order: Iterable[Key], in_flight: Mapping[Fingerprint, Key]) -> bool:

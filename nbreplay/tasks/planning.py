@@ -102,6 +102,7 @@ class Planning:
                 in_flight=_InFlight(self.plugin) if session.serve else None,
                 root=ledger.root,
                 serve=session.serve,
+                again=ledger.again,
             )
             loads: dict[Key, GraphNode] = {}
             for key, run in made.hits.items():
@@ -135,6 +136,7 @@ class Planning:
             elif key in made.misses:
                 shape = entry.shape
                 # One part of a shuffle that is not kept makes the whole shuffle run.
+                entry.expected = made.again.get(key)
                 entry.keep = key in keys or key in last or (shape is not None and shape.role == RECEIVES)
                 order(ts, entry)
                 if entry.provenance and entry.shape is not None and entry.shape.kind == COUNTED:

@@ -86,10 +86,14 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
-    """Worker to scheduler: a result was written, or was not, and why."""
+    """Worker to scheduler: a result was written, or was not, and why.
+
+    *small* are blobs of *result*, by digest, that are too small for files: they go to the scheduler's journal.
+    """
 
     token: str
     result: ValueRef | None = None
+    small: dict[str, bytes] = field(default_factory=dict)
     inline: Inline | None = None
     not_kept: str = ""
 

@@ -6,6 +6,7 @@ import logging
 import time
 
 from nbreplay.errors import StoreError
+from nbreplay.records import ValueRef, blob_refs
 from nbreplay.store import Store
 from nbreplay.tasks.eviction import bound_bytes, evict
 
@@ -45,6 +46,16 @@ class Room:
             self._make_room()
         self._say()
         return self.full
+
+    def bytes_of(self, result: ValueRef | None) -> int:
+        """Return what *result* takes on the disk."""
+        held = 0
+        for blob in blob_refs(result):
+            try:
+                held += self.store.blobs().path(blob.digest).stat().st_size
+            except OSError:
+                held += blob.size_bytes  # in a journal
+        return held
 
     def _make_room(self) -> None:
         self._tried = time.monotonic()

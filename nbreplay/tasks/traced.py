@@ -19,6 +19,7 @@ from dask.utils import key_split
 from nbreplay.digest import Buffer, Digest, flat
 from nbreplay.records import BlobRef, FileState, ValueRef, from_bytes
 from nbreplay.serialize import codecs
+from nbreplay.tasks.dasks_own import changes_only_its_own, does_nothing
 from nbreplay.tasks.inputs import SAMPLE, Inputs
 from nbreplay.tasks.load import folder, load_value
 from nbreplay.tasks.report import Inline, Order, Report, worth_keeping
@@ -59,36 +60,43 @@ class Traced:
         self.token = token
 
     def __call__(self, values: Mapping[Any, Any] = {}) -> object:  # as in GraphNode; never changed
-        before = self._inputs(values)
+        name, before = self._inputs(values)
         with watched(self.order) as scope:
             start = time.perf_counter()
             value = self.node(values)
             seconds = time.perf_counter() - start
         try:
-            told = self._other_code() or self._changed(before)
+            told = self._other_code() or self._changed(name, before)
             if told is None and self.order.expect:
                 told, value = compare(value, seconds, scope, self.order)
-            self.done(told or report(value, seconds, scope, self.order, self.later, self.token))
+            self.done(told or self._report(value, seconds, scope))
         except Exception:
             logger.warning("what task %r did could not be told; it is not cached", self.node, exc_info=True)
         return value
 
-    def _inputs(self, values: Mapping[Any, Any]) -> Inputs | None:
-        """Look at the inputs, if this run is in the sample."""
-        if not values or not self.order.record:
-            return None
+    def _report(self, value: object, seconds: float, scope: Any) -> Report:
+        idle = value is None and does_nothing(self.node)
+        return report(value, seconds, scope, self.order, self.later, self.token, idle=idle)
+
+    def _inputs(self, values: Mapping[Any, Any]) -> tuple[str, Inputs | None]:
+        """Look at the inputs, if this run is in the sample; return the kind of task that it is, too."""
+        if not values or not self.order.record or changes_only_its_own(self.node):
+            return "", None
         name = getattr(getattr(self.node, "func", None), "__name__", "") or type(self.node).__name__
         name += "/" + key_split(getattr(self.node, "key", ""))
         if not SAMPLE.takes(name):
-            return None
+            return name, None
         inputs = Inputs(values)
         SAMPLE.took(name, inputs.seconds)
-        return inputs
+        return name, inputs
 
     @staticmethod
-    def _changed(before: Inputs | None) -> Report | None:
+    def _changed(name: str, before: Inputs | None) -> Report | None:
         changed = before.changed() if before is not None else ()
-        return Report(refusals=(CHANGES,), changed=changed, not_kept=CHANGES) if changed else None
+        if not changed:
+            return None
+        SAMPLE.found(name)
+        return Report(refusals=(CHANGES,), changed=changed, not_kept=CHANGES)
 
     def _other_code(self) -> Report | None:
         """Modules live as long as their process: one that was edited since is not what the planner has looked at."""
@@ -149,8 +157,12 @@ def content_digest(value: object) -> Digest | None:
     return None if seen.refusals else seen.digest
 
 
-def report(value: object, seconds: float, scope: Any, order: Order, later: Later, token: str) -> Report:
-    """Return what is to be told of a finished task, and put its result on the way to the store."""
+def report(
+    value: object, seconds: float, scope: Any, order: Order, later: Later, token: str, *, idle: bool = False
+) -> Report:
+    """Return what is to be told of a finished task, and put its result on the way to the store. *idle*: it is known to
+    do nothing.
+    """
     try:
         digest = content_digest(value)
     except Exception:
@@ -168,7 +180,7 @@ def report(value: object, seconds: float, scope: Any, order: Order, later: Later
     said: dict[str, Any] = {"digest": digest, "seconds": seconds, "reads": reads, "refusals": refusals, "marks": marks}
     if refusals:
         return Report(**said, writes=writes, not_kept=refusals[0])
-    if value is None and not writes:
+    if value is None and not writes and not idle:
         return Report(**said, not_kept="returned nothing, and no file was seen being written")
     writes, placed, problem = _keep_files(writes, order)
     said |= {"writes": writes}

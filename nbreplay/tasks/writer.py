@@ -9,8 +9,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from nbreplay.digest import Digest
+from nbreplay.digest import Buffer, Digest, digest_bytes, flat, strong_digest
 from nbreplay.errors import StoreUnwritable
+from nbreplay.records import BlobRef
 from nbreplay.serialize import codecs
 from nbreplay.tasks.load import folder, sees
 from nbreplay.tasks.report import Order, Stored
@@ -26,6 +27,24 @@ ELSEWHERE = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
 """Errors that say that it cannot be written from here, and nothing of other places."""
 FULL_S = 1.0
 """Seconds for which it is believed whether the store is full."""
+
+
+class Parts:
+    """Puts the parts of one result: large ones in files, *small* ones aside, for the scheduler's journal."""
+
+    def __init__(self, order: Order) -> None:
+        self.folder = folder(order.store)
+        self.largest_bytes = order.inline_bytes
+        self.small: dict[str, bytes] = {}
+
+    def put(self, data: Buffer, *, digest: Digest | None = None, strong: bool = False) -> BlobRef:
+        """As :meth:`~nbreplay.store.blobs.BlobFolder.put`."""
+        view = flat(data)
+        if len(view) > self.largest_bytes:
+            return self.folder.put(data, digest=digest, strong=strong)
+        digest = digest or digest_bytes(view)
+        self.small[digest] = bytes(view)
+        return BlobRef(digest=digest, size_bytes=len(view), strong=strong_digest(view) if strong else b"")
 
 
 class Writer:
@@ -98,8 +117,9 @@ class Writer:
                 return Stored(token=token, not_kept=full)
             if not sees(order.store):
                 return self._send(token, dumped, order, "its worker does not see the store")
+            parts = Parts(order)
             try:
-                ref = codecs.write(dumped, folder(order.store).put, content=digest)
+                ref = codecs.write(dumped, parts.put, content=digest)
             except StoreUnwritable as error:
                 if getattr(error.__cause__, "errno", 0) in ELSEWHERE:
                     return self._send(token, dumped, order, str(error))
@@ -107,7 +127,7 @@ class Writer:
             # The value has been with its readers meanwhile; one that changed it in place has spoiled what was written.
             if dumped.buffers and content_digest(value) != digest:
                 return Stored(token=token, not_kept="changed in place while it was being written")
-            return Stored(token=token, result=ref)
+            return Stored(token=token, result=ref, small=parts.small)
         except Exception as error:
             logger.debug("result not written", exc_info=True)
             return Stored(token=token, not_kept=f"could not be written: {error}")
