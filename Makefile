@@ -2,7 +2,7 @@
 #   make demo     record, repeat and edit-and-repeat the shipped notebook
 #   make test     the tests          (ARGS="-k store -x" goes to pytest)
 #   make lint     ruff and mypy
-#   make bench    the measurements   (BENCH=benchmarks/cells.py picks one, ARGS="..." goes to it)
+#   make bench    the measurements   (BENCH=notebooks or BENCH=benchmarks/cells.py picks one, ARGS="..." goes to it)
 # PYTHON=... picks the interpreter.
 
 SHELL := /bin/sh
@@ -27,9 +27,13 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-bench: $(VENV)/demo.stamp
-	@for program in $(or $(BENCH),$(sort $(wildcard benchmarks/*.py))); do \
-	  echo "== $$program"; $(BIN)/python "$$program" $(ARGS) || exit 1; done
+# Notebooks take about 20 minutes on two cores. Their files bench.json, bench.svg and bench.png are left here.
+bench: $(VENV)/bench.stamp
+	@for program in $(or $(BENCH),notebooks $(sort $(wildcard benchmarks/*.py))); do \
+	  echo "== $$program"; \
+	  if [ "$$program" = notebooks ]; then \
+	    $(BIN)/nbreplay bench --size medium --rounds 5 --json bench.json --chart bench $(ARGS) || exit 1; \
+	  else $(BIN)/python "$$program" $(if $(BENCH),$(ARGS)) || exit 1; fi; done
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache

@@ -24,25 +24,31 @@ WIDTH = 0.16
 
 def write_chart(results: Results, path: Path) -> list[Path]:
     """Write the chart as SVG and PNG; *path* gives folder and stem. Needs matplotlib."""
-    import matplotlib
+    figure = draw(results)
+    written = [path.with_suffix(".svg"), path.with_suffix(".png")]
+    for place in written:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(place, dpi=160, metadata={"Date": None} if place.suffix == ".svg" else None)
+    return written
 
-    matplotlib.use("agg")
-    from matplotlib import pyplot
+
+def draw(results: Results) -> Any:
+    """Return the chart as a figure of matplotlib, which belongs to no window."""
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
     names = [name for name in results.titles if results.figures(name).of("plain")]
     style: Any = {"font.size": 11, "font.family": "DejaVu Sans", "svg.fonttype": "path", "hatch.linewidth": 0.6}
-    with pyplot.rc_context(style):
-        figure, axes = pyplot.subplots(figsize=(max(8.0, 2.1 * len(names) + 1.5), 6.2))
+    with matplotlib.rc_context(style):
+        figure = Figure(figsize=(max(9.0, 2.1 * len(names) + 1.5), 6.2))
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
         _bars(axes, results, names)
         _labels(axes, results, names)
         figure.text(0.01, 0.01, one_line(results.machine), fontsize=8, color="#555555")
-        figure.tight_layout(rect=(0, 0.025, 1, 1))
-        written = [path.with_suffix(".svg"), path.with_suffix(".png")]
-        for place in written:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(place, dpi=160, metadata={"Date": None} if place.suffix == ".svg" else None)
-        pyplot.close(figure)
-    return written
+        figure.tight_layout(rect=(0, 0.03, 1, 1))
+    return figure
 
 
 def _times(results: Results, name: str) -> list[Spread | None]:

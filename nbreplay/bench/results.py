@@ -12,6 +12,7 @@ from rich.text import Text
 
 from nbreplay.bench.figures import PUBLISHED, Figures, Spread, geometric_mean
 from nbreplay.bench.measure import Sample, total
+from nbreplay.errors import RunFailed
 from nbreplay.report.tables import seconds, size
 
 AIMS = {"no change": 100.0, "touched": 20.0, "change": 5.0, "audit": 1.05}
@@ -39,6 +40,11 @@ class Results:
     def wrong(self) -> list[Sample]:
         """The runs that were wrong; a peer that is wrong is a finding, not a failure."""
         return [s for s in self.samples if s.problems and s.condition in ("plain", "audit", "repeat", "ideal")]
+
+    def check(self) -> None:
+        """Raise RunFailed if a run was wrong."""
+        if self.wrong:
+            raise RunFailed(f"{len(self.wrong)} runs were wrong, see the crosses; their times do not count")
 
     @property
     def names(self) -> list[str]:

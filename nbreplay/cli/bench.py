@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nbreplay.cli.options import print_json
-from nbreplay.errors import RunFailed, UsageError
+from nbreplay.errors import UsageError
 from nbreplay.report.tables import console, seconds
 
 if TYPE_CHECKING:
@@ -90,8 +90,7 @@ def bench(
         _write(results, json_path, chart)
     if interrupted:
         raise KeyboardInterrupt
-    if results.wrong:
-        raise RunFailed(f"{len(results.wrong)} runs were wrong, see the crosses; their times do not count")
+    results.check()
 
 
 def _measure(session: Any, results: Results) -> bool:
