@@ -11,6 +11,7 @@ from typing import Any
 from nbreplay.fingerprint import Mode, walk
 from nbreplay.fingerprint.atoms import register_atom
 from nbreplay.tasks.literal import Literals
+from nbreplay.tasks.relative import relative_to
 from nbreplay.tasks.shape import Coded
 from nbreplay.tasks.shaper import Shaper
 
@@ -28,9 +29,12 @@ class FingerprintCoder:
     ----------
     traced : bool
         Whether the tasks' files will be seen; if not, code that opens files is refused.
+    root : Path or None
+        The folder that paths in objects are relative to.
     """
 
-    def __init__(self, *, traced: bool = True) -> None:
+    def __init__(self, *, traced: bool = True, root: Path | None = None) -> None:
+        self.root = root
         self.lifted = LIFTED if traced else frozenset()
         self._memo: dict[int, tuple[object, Coded]] = {}
 
@@ -54,13 +58,15 @@ class FingerprintCoder:
         if _is_volatile(value):
             return Coded(bytes(16), ("declared volatile",))
         try:
-            seen = walk(value, mode=Mode.TASK)
+            with relative_to(self.root) as met:
+                seen = walk(value, mode=Mode.TASK)
         except Exception as error:  # noqa: BLE001  # anything a user's object, or a cluster, may raise
             # Whatever a user's object raises while it is looked at, the task runs.
             return Coded(bytes(16), (f"a {type(value).__name__} cannot be fingerprinted: {error}",))
         refusals = [str(r) for r in seen.refusals if getattr(r, "kind", "") not in self.lifted]
         parts = tuple((c.label, c.name, c.digest, "") for c in seen.components)
-        return Coded(bytes.fromhex(seen.digest), tuple(refusals), parts, any(map(_is_imported, seen.definitions)))
+        imported = any(map(_is_imported, seen.definitions))
+        return Coded(bytes.fromhex(seen.digest), tuple(refusals), parts, imported, met.path)
 
 
 def _is_imported(definition: Any) -> bool:
@@ -91,4 +97,4 @@ def _is_volatile(value: object) -> bool:
 
 def make_shaper(root: Path | None, *, traced: bool = True) -> Shaper:
     """Return a shaper for one submission of a notebook in the folder *root*."""
-    return Shaper(FingerprintCoder(traced=traced), Literals(root))
+    return Shaper(FingerprintCoder(traced=traced, root=root), Literals(root))

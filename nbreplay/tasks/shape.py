@@ -32,6 +32,7 @@ class Coded(NamedTuple):
     refusals: tuple[str, ...] = ()
     components: tuple[tuple[str, str, str, str], ...] = ()
     by_reference: bool = False  # code of modules that every process imports for itself
+    paths: bool = False  # holds paths below the folder
 
 
 class Coder(Protocol):

@@ -107,7 +107,8 @@ class Shaper:
                 return None
         steps: list[Step] = [(_digest(b"".join(parts)), tuple(range(len(deps))))]
         imported = (coded.digest,) if coded.by_reference else ()
-        return Shape("task", name, tuple(deps), steps, coded.refusals, literals.met_path, coded.components, imported)
+        paths = literals.met_path or coded.paths
+        return Shape("task", name, tuple(deps), steps, coded.refusals, paths, coded.components, imported)
 
 
 class _Building:
@@ -277,4 +278,5 @@ class _Building:
             self.components.extend(coded.components)
         if coded.by_reference:
             self.imported.append(coded.digest)
+        self.paths |= coded.paths
         return coded.digest
