@@ -62,7 +62,7 @@ class NBReplayApp(IPKernelApp):
 def _warm() -> None:
     """Import the engine while the client shakes hands; the first cell need not wait for it, or less."""
     with contextlib.suppress(Exception):  # the first cell tries again, and says what is wrong
-        importlib.import_module("nbreplay.replay.engine")
+        importlib.import_module("nbreplay.replay.engine").warm()
 
 
 def launch(policy: str) -> None:

@@ -12,10 +12,12 @@ stays with that cell.
 from __future__ import annotations
 
 import logging
+import sys
+import threading
 from collections.abc import Sequence
 from typing import Any
 
-from ipykernel.iostream import IOPubThread
+from ipykernel.iostream import IOPubThread, OutStream
 from jupyter_client.session import Session
 
 from nbreplay.records import OutputMessage
@@ -81,6 +83,21 @@ class TappedSession(Session):
         if message is not None and self.tap.request:
             self.tap.saw(message, buffers)
         return message
+
+
+def flush_streams() -> None:
+    """Return when what was printed so far was sent, of both streams; one after the other they would be waited for."""
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, OutStream)]
+    thread = streams[0].pub_thread if len(streams) == 2 else None
+    if thread is None or thread is not streams[1].pub_thread or not thread.thread.is_alive():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return
+    sent = threading.Event()
+    for stream in streams:
+        thread.schedule(stream._flush)
+    thread.schedule(sent.set)
+    sent.wait(streams[0].flush_timeout)
 
 
 def tap_pipe(thread: IOPubThread, session: TappedSession) -> None:

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbreplay.foreign import Interrupted, Overdue
 from nbreplay.kernels import interrupts
-from nbreplay.kernels.capture import Tap
+from nbreplay.kernels.capture import Tap, flush_streams
 from nbreplay.kernels.status import cell_object
 from nbreplay.replay.outputs import PAYLOAD, encode
 
@@ -254,8 +254,7 @@ class Turns:
         if not turn.begun:  # its code never started: a syntax error
             turn.begun = True
             self._begin(engine, turn, interrupts.Flag())
-        sys.stdout.flush()
-        sys.stderr.flush()
+        flush_streams()
         outputs = self._tap.close()
         outputs += [encode(PAYLOAD, payload) for payload in (reply or {}).get("payload", ())]
         if turn.served is not None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nbreplay.fingerprint import Walk
 from nbreplay.namespace.capture import Stopped
 from nbreplay.namespace.known import Known
 from nbreplay.namespace.live import Live
-from nbreplay.namespace.looking import look, same, small
+from nbreplay.namespace.looking import ATOMS, look, same, small
 from nbreplay.namespace.manifest import is_definition
 from nbreplay.namespace.touched import Touched
 from nbreplay.serialize.standin import StandIn
@@ -36,6 +37,7 @@ class Changes:
         self.looked: dict[str, Known | None] = {}
         self.deleted: set[str] = set()
         self.left: set[str] = set()
+        self._figures: dict[int, Walk] = {}
 
     def find(self, touched: Touched) -> None:
         """Look at all that could have changed.
@@ -56,6 +58,8 @@ class Changes:
             known = live.known.get(node)
             if known is None or known.value is not value:
                 self._walk(node, value)
+                continue
+            if type(value) in ATOMS:
                 continue
             suspect = everything or node in wanted or is_definition(node)
             suspect |= node in steady and not known.opaque and not self._moves_alone(node)
@@ -79,7 +83,7 @@ class Changes:
             }
             holders = [
                 node
-                for node, known in live.known.items()
+                for node, known in (live.known.items() if changed else ())
                 if node not in self.looked and node in self.values and not changed.isdisjoint(known.definitions)
             ]
             for node in holders:
@@ -94,7 +98,7 @@ class Changes:
             return
         before = self._live.known.get(node)
         self.looked[node] = before
-        known = look(self._live, node, value, self._stop)
+        known = look(self._live, node, value, self._stop, self._figures)
         if before is not None:
             self.left |= set(before.definitions) - set(known.definitions)
 

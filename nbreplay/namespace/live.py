@@ -84,7 +84,12 @@ class Live:
         for name, value in list(self.user_ns.items()):  # threads of the user's may bind names meanwhile
             if name in own and own[name] is value:
                 continue
-            if not isinstance(name, str) or (name.startswith("_") and self.results.is_ipythons(name, value)):
+            if not isinstance(name, str):
+                continue
+            if name.startswith("_") and (
+                (type(value) is str and name.startswith("_i") and name[2:].isdecimal())  # most of them: inputs
+                or self.results.is_ipythons(name, value)
+            ):
                 continue
             found[name] = value
         for number, value in self.results.values().items():

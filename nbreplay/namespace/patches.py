@@ -170,7 +170,8 @@ def shared_with(names: Mapping[str, Collection[int]], modules: Iterable[str]) ->
     """
     for each in modules:
         module = sys.modules.get(each)
-        held = {id(value) for value in vars(module).values() if _links(value)} if module is not None else set()
+        values = [value for key, value in list(vars(module).items()) if key != "__builtins__"] if module else []
+        held = {id(value) for value in values if _links(value)}
         for name, ids in names.items():
             if not held.isdisjoint(ids):
                 return f"{name} is also in the module {each}"
@@ -189,11 +190,18 @@ def stored_while_imported(source: str, namespace: Mapping[str, Any], before: Col
         return ""
     stored = {name for name in _stored_on(tree, namespace) if name not in before and installed(name) is None}
     stored.discard("__main__")  # the notebook's own classes: their attributes are kept with them
-    new = {name for name in list(sys.modules) if name not in before and _is_local(name)}
+    met = sys.modules.keys() - _elsewhere  # all but a few are libraries', and were told apart before
+    new = {name for name in met if _is_local(name)}
+    _elsewhere.update(met - new)
+    new -= set(before)
     called = {name for name in _called(tree, namespace) if name in new}
     if called and any(_has_state(sys.modules[name]) for name in new):
         stored |= called
     return next(iter(sorted(stored)), "")
+
+
+_elsewhere: set[str] = set()
+"""Names of modules that are no local ones."""
 
 
 def _is_local(name: str) -> bool:

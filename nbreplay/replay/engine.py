@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import importlib
 import logging
 import time
 from collections.abc import Callable
@@ -20,7 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from nbreplay.config import Settings
-from nbreplay.fingerprint import cell_fingerprint
+from nbreplay.fingerprint import Mode, cell_fingerprint, walk
+from nbreplay.fingerprint.openers import fill
+from nbreplay.fingerprint.packages import installed
 from nbreplay.namespace import cell_names
 from nbreplay.records import CellVisit, OutputMessage
 from nbreplay.replay import serve
@@ -36,6 +39,15 @@ from nbreplay.replay.start import NotebookFile, boundary_before_first
 logger = logging.getLogger(__name__)
 
 ALWAYS, SKIP = "nbreplay-always", "nbreplay-skip"
+
+
+def warm() -> None:
+    """Import what the first cell needs, in whatever thread; nothing else is changed."""
+    fill()
+    walk([0], mode=Mode.VALUE)
+    installed("numpy")  # the first look at installed distributions reads many files
+    importlib.import_module("nbreplay.serialize.units")
+    importlib.import_module("concurrent.futures")
 
 
 class Engine:

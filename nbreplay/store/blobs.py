@@ -110,7 +110,7 @@ class BlobFolder:
         StoreUnwritable
             The disk is full, the folder is not there, or not ours to write.
         """
-        if isinstance(data, Source):
+        if not isinstance(data, Buffer) and isinstance(data, Source):  # the quick look first
             if digest is None or strong:
                 raise ValueError("what comes in pieces is named by a digest that is known")
             source = data

@@ -189,7 +189,7 @@ class Store:
             It cannot be kept; the store is as it was.
         """
         self._check_writable()
-        if isinstance(data, Source):
+        if not isinstance(data, Buffer) and isinstance(data, Source):  # the quick look first
             if len(data) > self._settings.small_blob_bytes:
                 return self._folder.put(data, digest=digest, strong=strong)
             data = b"".join(data.pieces())

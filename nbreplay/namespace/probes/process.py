@@ -86,7 +86,20 @@ def _put_path(local: Callable[[str], str]) -> Callable[[dict[str, Any], list[str
     return put
 
 
+_environ_seen: list[tuple[object, dict[str, str]]] = []
+"""The environment as it was last looked at, and what of it counts: it is looked at after every cell."""
+
+
 def _environ() -> dict[str, str]:
+    now = (getattr(os.environ, "_data", None) or dict(os.environ), len(_OF_CLUSTERS))
+    if _environ_seen and _environ_seen[0][0] == now:
+        return _environ_seen[0][1]
+    found = _counting()
+    _environ_seen[:] = [((dict(now[0]), now[1]), found)]
+    return found
+
+
+def _counting() -> dict[str, str]:
     return {
         name: value
         for name, value in os.environ.items()
