@@ -85,7 +85,7 @@ def _print_deep(notebook: Path, found: Deep) -> None:
 def forget(notebook: Path, cell: str, store: Path | None) -> None:
     """Forget every run of cell CELL of NB, and the values that only they hold: it runs the next time.
 
-    Its tasks stay recorded, and so does what `why` says of it.
+    What `why` and `show` say of it goes, too: that holds its source. Its tasks stay recorded.
     """
     number = cell_number(cell)
     with opened(notebook, store) as reader:

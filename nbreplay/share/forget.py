@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from nbreplay.errors import StoreUnwritable
-from nbreplay.records import BlobRef, CellRun, TaskRun, from_bytes
+from nbreplay.records import BlobRef, CellRun, CellVisit, TaskRun, from_bytes
 from nbreplay.store import Place, Store
 
 _KINDS: dict[str, type[CellRun] | type[TaskRun]] = {"cell": CellRun, "task": TaskRun}
@@ -24,6 +24,7 @@ def forget(store: Path, boundaries: Collection[str]) -> tuple[int, str]:
         places: list[Place] = []
         theirs: set[str] = set()
         others: set[str] = set()
+        cells: set[object] = set()
         unknown = False
         for kind, form in _KINDS.items():
             for stored in opened.scan(kind):
@@ -36,9 +37,12 @@ def forget(store: Path, boundaries: Collection[str]) -> tuple[int, str]:
                 (theirs if chosen else others).update(blobs_of(run))
                 if chosen:
                     places.append(stored.place)
+                    cells |= {run.cell_id, run.position} - {None}
+        count = len(places)
+        places += _visits(opened, boundaries, cells)
         opened.forget(places)
         if unknown:
-            return len(places), "some records cannot be read by this version, and may need the same bytes"
+            return count, "some records cannot be read by this version, and may need the same bytes"
         try:
             left = opened.prune(others).journals_kept
         except StoreUnwritable as e:
@@ -47,7 +51,18 @@ def forget(store: Path, boundaries: Collection[str]) -> tuple[int, str]:
             for digest in theirs - others:
                 with contextlib.suppress(OSError):
                     opened.blobs().path(digest).unlink()  # younger than prune's grace time; a journal held the others
-        return len(places), left
+        return count, left
+
+
+def _visits(store: Store, boundaries: Collection[str], cells: Collection[object]) -> Iterator[Place]:
+    """Yield where the visits of *cells* are: they hold the source of what ran, and its difference to the one before."""
+    for stored in store.scan("visit"):
+        try:
+            visit = from_bytes(CellVisit, stored.body)
+        except ValueError:
+            continue
+        if visit.boundary in boundaries or visit.cell_id in cells or visit.position in cells:
+            yield stored.place
 
 
 def blobs_of(record: object) -> Iterator[str]:

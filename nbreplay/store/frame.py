@@ -24,12 +24,12 @@ from __future__ import annotations
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import xxhash
 import zstandard
 
-from nbreplay.digest import Buffer, Digest, flat
+from nbreplay.digest import CHUNK_BYTES, Buffer, Digest, digest_chunked, flat
 
 MAGIC = b"NBRF"
 VERSION = 1
@@ -50,6 +50,8 @@ LEVEL = 1
 """zstd's level: 1 keeps up with disks, and higher ones gain little on arrays."""
 DECOMPRESSED_AT_ONCE = 1 << 20
 """Content up to this size is decompressed by one call, and copied once more."""
+LARGEST_BYTES = 1 << 40
+"""Content that a frame may claim to hold where all of them are looked at: a few bytes can be made to claim anything."""
 FEED_BYTES = 4 << 20
 """Content is fed to the compressor in parts of this size: no second copy of it is ever in memory."""
 
@@ -146,6 +148,43 @@ def pack(data: Buffer, digest: Digest, ratio: float) -> bytes:
         if len(stored) * ratio < len(view):
             return pack_header(Header(ZSTD, len(view), len(stored), digest)) + stored
     return pack_header(Header(RAW, len(view), len(view), digest)) + view
+
+
+def check_content(header: Header, stored: BinaryIO) -> str:
+    """Return the digest of the plain content of a frame, of which never more than a chunk is in memory.
+
+    *stored* gives what follows the header.
+
+    Raises
+    ------
+    ValueError
+        The stored content is not, or does not become, what the header says.
+    """
+    if header.size_bytes > LARGEST_BYTES:
+        raise ValueError(f"claims to hold {header.size_bytes} bytes")
+    if header.codec == RAW and header.size_bytes != header.stored_bytes:
+        raise ValueError("raw, with two lengths")
+    reader = stored if header.codec == RAW else zstandard.ZstdDecompressor().stream_reader(stored)
+    digests, left = [], header.size_bytes
+    try:
+        while left and (chunk := _read(reader, min(CHUNK_BYTES, left))):
+            digests.append(xxhash.xxh3_128_digest(chunk))
+            left -= len(chunk)
+        more = reader.read(1)
+    except (zstandard.ZstdError, MemoryError) as e:
+        raise ValueError(f"cannot be decompressed: {e}") from e
+    if left or more:
+        raise ValueError("its content is cut off" if left else "more than its header says")
+    return digest_chunked(b"".join(digests), header.size_bytes)
+
+
+def _read(reader: Any, size_bytes: int) -> bytes:
+    """Return *size_bytes* bytes, or fewer where it ends: one read may give less."""
+    parts = []
+    while size_bytes and (part := reader.read(size_bytes)):
+        parts.append(part)
+        size_bytes -= len(part)
+    return b"".join(parts)
 
 
 def plain(header: Header, stored: memoryview) -> memoryview:

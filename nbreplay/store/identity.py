@@ -31,6 +31,10 @@ def read_identity(path: Path) -> str | None:
         return None
     if not path.is_dir():
         raise StoreForeign(f"{path} is not a folder")
+    for name in (NAME, *FOLDERS, "quarantine", "index"):
+        if (path / name).is_symlink():
+            # Somebody else's link could have us write, or remove, anywhere; a store on another disk is named as such.
+            raise StoreForeign(f"{path / name} is a link; a store elsewhere is named by --store or NBREPLAY_STORE")
     try:
         version, identity = _parse(path)
     except FileNotFoundError:

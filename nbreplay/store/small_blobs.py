@@ -54,12 +54,15 @@ class SmallBlobs:
             try:
                 if record is None:
                     raise ValueError("its record cannot be read")
+                if wanted.size_bytes not in (-1, frame.unpack_header(record.body).size_bytes):
+                    reason = "other content has its digest"  # and nothing is made room for
+                    continue
                 content = checked(record.body, wanted.digest)
             except ValueError as e:
                 reason = str(e)
                 self._catalogue.drop(place)
                 continue
-            if wanted.size_bytes not in (-1, len(content)) or wanted.strong not in (b"", strong_digest(content)):
+            if wanted.strong not in (b"", strong_digest(content)):
                 reason = "other content has its digest"
                 continue
             return memoryview(bytearray(content)) if content.readonly else content

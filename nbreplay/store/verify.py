@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from nbreplay.store import frame
-from nbreplay.store.blobs import checked
-from nbreplay.store.disk import TEMPORARY, read_all
+from nbreplay.store.disk import TEMPORARY
 from nbreplay.store.journal import FILE_BYTES, SUFFIX, check_file_header
 from nbreplay.store.record import BLOB
 from nbreplay.store.scan import Scan
@@ -56,7 +56,7 @@ def _journals(path: Path) -> Iterator[Problem]:
             for record in scan.records():
                 if record.form == BLOB and record.keys:
                     try:
-                        checked(record.body, record.keys[0].hex())
+                        _check(io.BytesIO(record.body), len(record.body), record.keys[0].hex())
                     except ValueError as e:
                         yield Problem(where=f"{where}:{record.place.offset}", what=f"a blob: {e}")
             for start, stop in scan.lost:
@@ -78,15 +78,21 @@ def _blobs(path: Path) -> Iterator[Problem]:
             continue
         try:
             fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                size = os.fstat(fd).st_size
-                if size < frame.HEADER_BYTES:
-                    raise ValueError("cut off in its header")
-                checked(read_all(fd, 0, size), file.name)
-            finally:
-                os.close(fd)
+            with os.fdopen(fd, "rb") as opened:
+                _check(opened, os.fstat(fd).st_size, file.name)
         except (ValueError, OSError) as e:
             yield Problem(where=where, what=str(e))
+
+
+def _check(opened: BinaryIO, size_bytes: int, digest: str) -> None:
+    """Raise ValueError if the frame in *opened* is not whole and right; little of it is in memory at a time."""
+    header = frame.unpack_header(opened.read(frame.HEADER_BYTES))
+    if header.digest != digest:
+        raise ValueError("its header names other content")
+    if header.stored_bytes + frame.HEADER_BYTES != size_bytes:
+        raise ValueError(f"{size_bytes - frame.HEADER_BYTES} bytes where its header says {header.stored_bytes}")
+    if frame.check_content(header, opened) != digest:
+        raise ValueError("its content has another digest")
 
 
 def _quarantined(path: Path) -> Iterator[Problem]:

@@ -8,7 +8,18 @@ from click.testing import CliRunner
 
 from nbreplay.cli import group
 from nbreplay.digest import Fingerprint
-from nbreplay.records import BlobRef, BufferRef, CellRun, FileState, TaskRun, Unit, ValueRef, Writes, to_bytes
+from nbreplay.records import (
+    BlobRef,
+    BufferRef,
+    CellRun,
+    CellVisit,
+    FileState,
+    TaskRun,
+    Unit,
+    ValueRef,
+    Writes,
+    to_bytes,
+)
 from nbreplay.replay.reader import open_store
 from nbreplay.share.forget import blobs_of, forget
 from nbreplay.store import Store
@@ -63,6 +74,21 @@ def test_what_only_the_forgotten_runs_hold_leaves_the_disk_and_the_rest_stays(fo
         assert len(reader.tasks()) == 1
     with Store.open(folder) as store:
         assert store.verify() == []
+
+
+def test_the_source_of_what_is_forgotten_is_not_kept_in_its_visits_either(folder):
+    with Store.open(folder) as store:
+        for position, source in ((1, "x = 1"), (2, "password = 'in the source'"), (2, "password = 'in an edit'")):
+            visit = CellVisit(
+                session="s", number=position, kernel="audit", boundary=f"r:{position}", state="executed", reason="",
+                position=position, source=source, detail=(f"+ {source}",),
+            )  # fmt: skip
+            store.append("visit", to_bytes(visit))
+    assert b"in the source" in on_disk(folder)
+    assert forget(folder, {"r:2"}) == (1, "")
+    assert b"password" not in on_disk(folder)
+    with open_store(folder) as reader:
+        assert [visit.source for visit in reader.visits()] == ["x = 1"]
 
 
 def test_while_somebody_writes_it_is_not_found_any_more_and_the_bytes_wait(folder):
