@@ -7,6 +7,7 @@ from typing import Any
 
 from nbreplay.fingerprint import Walk
 from nbreplay.namespace.capture import Stopped
+from nbreplay.namespace.handles import kind_of
 from nbreplay.namespace.known import Known
 from nbreplay.namespace.live import Live
 from nbreplay.namespace.looking import ATOMS, look, same, small
@@ -62,8 +63,10 @@ class Changes:
             if type(value) in ATOMS:
                 continue
             suspect = everything or node in wanted or is_definition(node)
-            suspect |= node in steady and not known.opaque and not self._moves_alone(node)
-            if suspect and not same(live, node, known, value):
+            suspect |= node in steady and not known.opaque
+            if not suspect or same(live, node, known, value):
+                continue
+            if everything or node in wanted or not _moves_alone(known):
                 self._walk(node, value)
         self.follow_definitions()
         self._miss()
@@ -102,14 +105,6 @@ class Changes:
         if before is not None:
             self.left |= set(before.definitions) - set(known.definitions)
 
-    def _moves_alone(self, node: str) -> bool:
-        """Whether *node* holds something alive elsewhere: that a future finishes is no doing of the cell that ends.
-
-        Taken for that cell's, the result would come back with it, also when the cell that made the future ran anew.
-        """
-        state = self._live.state(node)
-        return state is not None and bool(state.handle)
-
     def _miss(self) -> None:
         """Find what is gone, and forget it."""
         live = self._live
@@ -118,3 +113,12 @@ class Changes:
             known = live.known.get(node)
             self.left |= set(known.definitions) if known is not None else {node}
             live.forget(node)
+
+
+def _moves_alone(known: Known) -> bool:
+    """Whether a value holds something alive elsewhere: that a future finishes is no doing of the cell that ends.
+
+    Taken for that cell's, the result would come back with it, also when the cell that made the future ran anew.
+    """
+    held = known.held.values() if isinstance(known.held, dict) else ()
+    return any(kind_of(each) is not None for each in held)
