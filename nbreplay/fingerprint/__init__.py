@@ -4,7 +4,7 @@
 
     walker.py     over an object graph        openers.py   who writes what        found.py  what a walk finds
     code.py, stream.py, outside.py, opcodes.py   code objects
-    callables.py, reads.py   functions, and what they read
+    callables.py, reads.py   functions, and what they read      finders.py   what a notebook's code may look up
     classes.py    user types                  instances.py, state.py, reduced.py, unseen.py   their instances
     containers.py, mappings.py, unordered.py, buffers.py   builtin data        leaves.py    numbers and text
     arrays.py, frames.py, columns.py, arrow.py             libraries' data     atoms.py     what others register
@@ -23,12 +23,15 @@ from nbreplay.digest import Fingerprint
 from nbreplay.errors import Uncacheable
 from nbreplay.fingerprint.cell import cell_fingerprint
 from nbreplay.fingerprint.code import CODES, CodeCache, CodeRecord
+from nbreplay.fingerprint.finders import FINDERS, TEXT_NAME
 from nbreplay.fingerprint.found import Component, Mode, Walk, WalkStopped
 from nbreplay.fingerprint.refusals import Refusal
 from nbreplay.fingerprint.walker import Walker, walk
 
 __all__ = [
     "CODES",
+    "FINDERS",
+    "TEXT_NAME",
     "CodeCache",
     "CodeRecord",
     "Component",

@@ -40,6 +40,7 @@ def _array(w: Walker, obj: Any) -> Iterator[Any]:
             w.out += b"".join(map(of_int, plain.strides))
     yield dtype
     if type(obj) is not np.ndarray:
+        w.unpickled = True
         yield from write_type_of(w, type(obj))
         yield from named_parts(w, _state(w, obj))
     if dtype.hasobject or dtype.kind == "T":  # references, or text of any length: not a buffer

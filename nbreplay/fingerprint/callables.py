@@ -18,6 +18,7 @@ from typing import Any
 from nbreplay.digest import Digest
 from nbreplay.fingerprint import packages, refusals, refused_names
 from nbreplay.fingerprint.code import CODES, CodeRecord
+from nbreplay.fingerprint.finders import FINDING_VALUES, meet_code
 from nbreplay.fingerprint.found import Component
 from nbreplay.fingerprint.leaves import length, text
 from nbreplay.fingerprint.mappings import named_parts
@@ -148,7 +149,7 @@ def _own(w: Walker, fn: FunctionType, record: CodeRecord, follow: bool) -> Itera
     """Yield all that can be observed of a function itself; its globals are noted by name."""
     w.out += text(fn.__name__) + text(fn.__qualname__) + text(str(fn.__module__))
     if follow and (w.home is None or fn.__globals__ is w.home):
-        w.globals |= record.global_names
+        meet_code(w, record)
     yield fn.__doc__ if isinstance(fn.__doc__, str) else None
     yield from _parts(w, fn, not follow)
     if sys.version_info < (3, 14):
@@ -233,6 +234,8 @@ def write_builtin(w: Walker, fn: BuiltinFunctionType) -> Parts:
     token = library_token(w, fn, fn.__module__, fn.__qualname__)
     if token is not None:
         w.out += token
+        if w.exact and fn.__module__ == "builtins" and fn.__name__ in FINDING_VALUES:
+            w.globals.add("globals")
         if w.task and fn.__self__ is not None and not isinstance(fn.__self__, ModuleType):
             _check_self(w, fn.__self__, fn.__name__)
         return None

@@ -65,6 +65,8 @@ class Walk:
         Names of the notebook's namespace that reachable code reads.
     opaque : list of str
         Type names of objects whose content could not be seen; the digest of such a walk never comes again.
+    unpickled : bool
+        Whether something was met of which a pickle may not show all: that it pickles as before says nothing.
     refusals : list of Refusal
         ``TASK`` only, plus opaque objects: why there is no fingerprint. Each has a ``kind``; ``files`` may be lifted by
         a caller that traces files.
@@ -81,6 +83,7 @@ class Walk:
     definitions: list[type | FunctionType] = field(default_factory=list)
     globals: frozenset[str] = frozenset()
     opaque: list[str] = field(default_factory=list)
+    unpickled: bool = False
     refusals: list[Refusal] = field(default_factory=list)
     components: list[Component] = field(default_factory=list)
     count: int = 0

@@ -23,6 +23,7 @@ def _plain(shape: Shape) -> Opener:
         # What pickle would leave out can still be observed.
         if pickled and not w.exact:
             return by_reduce(w, obj, shape)
+        w.unpickled |= pickled
         if not w.number(obj):
             return None
         if w.collecting:
@@ -48,6 +49,7 @@ def _subclass(shape: Shape, content: Callable[[Walker, Any], Parts]) -> Opener:
     def write(w: Walker, obj: Any) -> Parts:
         if shape.reduces and not w.exact:
             return by_reduce(w, obj, shape)
+        w.unpickled |= shape.reduces or shape.getstate
         if not w.number(obj):
             return None
         w.link(obj)

@@ -30,6 +30,7 @@ def write_dict(w: Walker, obj: dict[Any, Any]) -> Parts:
 def _everything(w: Walker, obj: dict[str, Any]) -> Parts:
     """Write the notebook's namespace, or the table of modules, met as a value: never what is in it."""
     w.out += b"modules" if obj is sys.modules else b"home"
+    w.globals.add("globals")
     if w.task:
         w.refuse(
             "dynamic", "reaches sys.modules" if obj is sys.modules else "reaches all names of the notebook at once"

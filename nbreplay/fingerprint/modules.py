@@ -25,6 +25,8 @@ _BOOKKEEPING = frozenset(
 def write_module(w: Walker, module: ModuleType) -> Parts:
     name = module.__dict__.get("__name__", "")
     where = packages.installed(name)
+    if name in ("__main__", "builtins"):
+        w.globals.add("globals")
     if where is not None:
         w.out += packages.name_bytes(where, name, "")
         return None

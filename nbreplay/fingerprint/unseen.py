@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import threading
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbreplay.fingerprint.classes import write_type_of
+from nbreplay.fingerprint.code import CODES
+from nbreplay.fingerprint.finders import meet_code
 from nbreplay.fingerprint.openers import OPENERS, Parts
 from nbreplay.fingerprint.walker import Walker
 
@@ -45,6 +48,8 @@ def write_by_type(w: Walker, obj: Any) -> Parts:
         w.link(obj)
     w.out += b"#"
     name = getattr(obj, "name", None) if isinstance(obj, logging.Logger) else None
+    if w.exact and type(obj) is weakref.ref and obj.__callback__ is not None:
+        name = obj.__callback__
     return (*write_type_of(w, type(obj)), name, *(() if w.exact else _held(w, obj)))
 
 
@@ -80,6 +85,18 @@ def write_unseen(w: Walker, obj: Any) -> Parts:
     return None
 
 
+def write_running(w: Walker, obj: Any) -> Parts:
+    """Write a generator or coroutine: it equals nothing; what its frame holds is linked to it."""
+    first = id(obj) not in w.objects
+    write_unseen(w, obj)
+    if not w.collecting or not first:
+        return None
+    code = getattr(obj, "gi_code", None) or getattr(obj, "cr_code", None) or getattr(obj, "ag_code", None)
+    if type(code) is types.CodeType:
+        meet_code(w, CODES(code))
+    return w.hold(gc.get_referents(obj))  # type: ignore[no-any-return]  # what is held is returned
+
+
 def _generator() -> Iterator[None]:
     yield
 
@@ -111,6 +128,7 @@ def write_environ(w: Walker, obj: Any) -> Parts:
 
 
 OPENERS.update(dict.fromkeys(_WHY, write_unseen))
+OPENERS.update(dict.fromkeys([kind for kind, why in _WHY.items() if why.startswith("runs")], write_running))
 OPENERS.update(dict.fromkeys(_BY_EXACT_TYPE, write_by_type))
 OPENERS[object] = write_object
 OPENERS[type(os.environ)] = write_environ

@@ -61,7 +61,7 @@ class Walker:
         words("""
             mode exact task home main out memo keep held leaves openers pure tokens type_tokens collecting objects spans
             chunks definitions globals opaque refusals components buffer_bytes opened deadline stop pardon later memory
-            shallow asks named cells bound_cells in_subwalk key_runs called
+            shallow asks named cells bound_cells in_subwalk key_runs called unpickled
         """)
     )
 
@@ -113,6 +113,7 @@ class Walker:
         self.bound_cells: set[int] = set()  # ids of those that code may bind
         self.in_subwalk = 0
         self.key_runs: dict[tuple[str, ...], bytes] = {}
+        self.unpickled = False  # something was met of which a pickle may not show all
 
     # ------------------------------------------------------------ for openers
 
@@ -213,6 +214,7 @@ class Walker:
             definitions=list(self.definitions.values()),
             globals=frozenset(self.globals),
             opaque=self.opaque,
+            unpickled=self.unpickled,
             refusals=list(self.refusals),
             components=self.components,
             count=self.opened + len(self.keep),

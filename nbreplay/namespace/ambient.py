@@ -131,6 +131,15 @@ class Ambient:
             found[key] = (value, digest)
         return found
 
+    def replaced(self) -> list[Any]:
+        """Return what cells put in the place of attributes of modules that are followed."""
+        found: list[Any] = []
+        for key, last in self._last.items():
+            initial = self.initial.get(key)
+            if key.startswith(MODULE) and initial is not None:
+                found += [last.values[name] for name in last.changed_since(initial) if name in last.values]
+        return found
+
     def set_logical(self, digests: Mapping[str, Digest]) -> None:
         """The logical state is now as a record says; the process follows when :meth:`put` is called."""
         self._digests = {**dict.fromkeys(self.probes, INITIAL), **digests}

@@ -41,6 +41,8 @@ class Capture:
         Keys (``rng:...``) of generators that moved from their initial state and that the cell did not seed.
     result : str
         The node of the cell's result, ``Out[n]``, if there is a new one.
+    unforeseen : str
+        A name that changed although the cell's code does not lead to it, "" if there is none.
     problems : tuple of str
         What could not be kept, in words for the user.
     kept_units, refs
@@ -59,6 +61,7 @@ class Capture:
     new_bytes: int = 0
     unseeded: tuple[str, ...] = ()
     result: str = ""
+    unforeseen: str = ""
     problems: tuple[str, ...] = ()
     all_groups: dict[tuple[str, ...], Digest] = field(default_factory=dict)
     kept_units: tuple[Unit, ...] = ()

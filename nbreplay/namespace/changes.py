@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from nbreplay.fingerprint import Walk
+from nbreplay.namespace.background import running
 from nbreplay.namespace.capture import Stopped
 from nbreplay.namespace.handles import kind_of
+from nbreplay.namespace.hooks import names_of_hooks
 from nbreplay.namespace.known import Known
 from nbreplay.namespace.live import Live
 from nbreplay.namespace.looking import ATOMS, look, same, small
@@ -50,10 +52,14 @@ class Changes:
         """
         live = self._live
         self.values = live.values()
-        wanted = live.reach(live.results.mean(touched.names), members=True) | live.dirty
+        found = live.results.mean(touched.names) | names_of_hooks(live)
+        wanted = live.reach(found, members=True) | live.dirty
         steady = small(live)
-        everything = bool(touched.everything or live.all_dirty) or any(
-            known.opaque for node, known in live.known.items() if node in wanted
+        everything = (
+            bool(touched.everything or live.all_dirty or running(live.user_ns))
+            or any(known.opaque for node, known in live.known.items() if node in wanted)
+            # A collection of garbage calls it at any time.
+            or any(isinstance(each, type) and "__del__" in vars(each) for each in live.session.objects.values())
         )
         for node, value in self.values.items():
             known = live.known.get(node)

@@ -99,11 +99,22 @@ class Capturing:
         )
         results = [node for node in capture.states if is_result(node) and node not in live.states]
         capture.result = max(results, key=number_of, default="")
+        capture.unforeseen = self._unforeseen(changed)
         self._modules()
         self._ambient()
         if live.dirty or live.owed:
             say(live, capture)
         capture.problems = tuple(self.dumping.problems)
+
+    def _unforeseen(self, changed: set[str]) -> str:
+        live, states = self.live, self.capture.states
+        if self.touched.everything or live.all_dirty or live.owed:
+            return ""
+        foreseen = live.reach(live.results.mean(self.touched.names), members=True) | live.dirty
+        suspects = sorted(name for name in changed - foreseen if name in live.states and name not in live.unloaded)
+        return next(
+            (name for name in suspects if name not in states or states[name].digest != live.states[name].digest), ""
+        )
 
     def _modules(self) -> None:
         live = self.live

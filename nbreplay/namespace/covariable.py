@@ -58,6 +58,14 @@ class Partition:
         if self._spans.pop(name, ()):
             self._overlaps = None
 
+    def owners(self, ids: Iterable[int]) -> set[str]:
+        """Return the names that reach any of the objects with these *ids*."""
+        found: set[str] = set()
+        for ident in ids:
+            owner = self._owners.get(ident, ())
+            found.update({owner} if isinstance(owner, str) else owner)
+        return found
+
     def _unlink(self, name: str) -> None:
         for ident in self._ids.get(name, ()):
             owner = self._owners.get(ident)

@@ -9,6 +9,7 @@ from typing import Any
 
 from nbreplay.config import Settings
 from nbreplay.digest import Digest
+from nbreplay.fingerprint import TEXT_NAME
 from nbreplay.namespace.ambient import Ambient
 from nbreplay.namespace.covariable import Partition
 from nbreplay.namespace.known import RELEASED, Known
@@ -64,7 +65,7 @@ class Live:
         """Return the state of a namespace in which no user's cell ran yet."""
         session = Session(user_ns)
         states: dict[str, NameState] = {}
-        return cls(
+        live = cls(
             user_ns=user_ns,
             own=dict(user_ns),
             settings=settings,
@@ -74,6 +75,8 @@ class Live:
             states=states,
             results=Results(user_ns, shell, states),
         )
+        session.holders = live.holders
+        return live
 
     # ------------------------------------------------------------ names
 
@@ -82,7 +85,7 @@ class Live:
         own = self.own
         found = {}
         for name, value in list(self.user_ns.items()):  # threads of the user's may bind names meanwhile
-            if name in own and own[name] is value:
+            if (name in own and own[name] is value) or name == "__warningregistry__":
                 continue
             if not isinstance(name, str):
                 continue
@@ -137,13 +140,26 @@ class Live:
         self.quick.drop(node)
         self.partition.drop(node)
 
+    def holders(self, ident: int) -> int:
+        """Return how many looks at names hold the object with the id *ident*."""
+        looks = (self.known.get(name) for name in self.partition.owners([ident]))
+        return sum(1 for known in looks if known is not None and known.held and ident in known.held)
+
     def release(self, names: Iterable[str]) -> None:
-        """Let go of the values of *names*: a cell may want to free them, and they are looked at again after it."""
+        """Let go of the values of *names*: a cell may free them, which their code, or who refers to them weakly, sees.
+
+        They are looked at again after it.
+        """
         for name in names:
             known = self.known.get(name)
-            if known is not None:
-                known.value = RELEASED
-                known.held = None
+            if known is None:
+                continue
+            known.value = RELEASED
+            known.held = None
+            for lineage in known.definitions:
+                definition = self.known.get(lineage)
+                if definition is not None:
+                    definition.held = None
 
     def start_over(self, reason: str) -> None:
         """Forget all boundaries: the next capture is a full one. What is not loaded gets a stand-in that says why."""
@@ -200,7 +216,10 @@ class Live:
             for name in front:
                 state = self.states.get(name)
                 if state is not None:
-                    after.update(state.globals)
+                    after.update(each for each in state.globals if not each.startswith(TEXT_NAME))
+                    after.update(
+                        word for each in state.globals if (word := each.removeprefix(TEXT_NAME)) in self.states
+                    )
             if members:
                 for group in self.groups:
                     if not front.isdisjoint(group):

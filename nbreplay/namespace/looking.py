@@ -65,6 +65,7 @@ def look(
     live.known[node] = known
     # Definitions are referred to in a pickle, not held: a sample would not show that they changed.
     small = found.size_bytes <= live.settings.small_unit_bytes and known.token is None and not is_definition(node)
+    small = small and not found.unpickled
     live.quick.take(node, value, small=small and type(value) not in ATOMS and not isinstance(value, type))
     live.partition.put(node, known.ids, known.spans)
     return known

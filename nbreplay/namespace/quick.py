@@ -33,10 +33,6 @@ class Quick:
         sample = self._samples.get(node)
         return sample is not None and self._sampler.sample(value) == sample
 
-    def has(self, node: str) -> bool:
-        """Whether *node* has a sample."""
-        return node in self._samples
-
     def drop(self, node: str) -> None:
         """*node* is gone."""
         self._samples.pop(node, None)

@@ -17,6 +17,9 @@ from nbreplay.namespace.dynamic import CODE_MAGICS, KNOWN_MAGICS, is_dynamic, is
 MAX_TEXT = 200_000
 """Characters of one string constant that are searched for names."""
 
+_FINDING_MODULES = frozenset({"ctypes", "__main__", "builtins"})
+"""Modules by which any name or any memory can be reached."""
+
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _MAGIC_CALLS = frozenset({"run_line_magic", "run_cell_magic", "magic"})
 
@@ -149,10 +152,12 @@ class _Reader:
             self.names.imports.append(alias.name)
             self.names.words.update(alias.name.split("."))
             self.names.store(alias.asname or alias.name.partition(".")[0])
-            if alias.name.partition(".")[0] == "ctypes":
-                self.names.doubt("it uses ctypes")
+            if alias.name.partition(".")[0] in _FINDING_MODULES:
+                self.names.doubt(f"it uses {alias.name}")
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> None:  # noqa: N802
+        if node.module in _FINDING_MODULES and not node.level:
+            self.names.doubt(f"it uses {node.module}")
         if node.module and not node.level:
             self.names.imports.append(node.module)
             self.names.words.update(node.module.split("."))
@@ -232,6 +237,9 @@ class _Reader:
         self.unsure(*node.values[1:])
 
     def visit_Compare(self, node: ast.Compare) -> None:  # noqa: N802
+        asks = isinstance(node.left, ast.Name) and node.left.id == "__name__"
+        if asks and all(isinstance(each, ast.Constant) for each in node.comparators):
+            return  # `if __name__ == "__main__":` only asks
         self.visit(node.left)
         self.visit(node.comparators[0])
         self.unsure(*node.comparators[1:])
@@ -260,6 +268,8 @@ class _Reader:
         self.names.words.add(node.attr)
         if is_dynamic(node.attr, node.value):
             self.names.doubt(f"it uses {node.attr}")
+        if node.attr == "modules" and isinstance(node.value, ast.Name) and node.value.id == "sys":
+            self.names.doubt("it uses sys.modules")
         if node.attr == "reload" and isinstance(node.value, ast.Name) and node.value.id == "importlib":
             self.names.doubt("it uses importlib.reload")
         self.visit(node.value)
@@ -273,6 +283,8 @@ class _Reader:
             self.visit(child)
 
     def visit_Constant(self, node: ast.Constant) -> None:  # noqa: N802
+        if node.value == "__main__":
+            self.names.doubt("it names __main__")
         if isinstance(node.value, str) and self.live:
             for word in _IDENTIFIER.findall(node.value[:MAX_TEXT]):
                 if word in self.live:

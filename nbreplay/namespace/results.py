@@ -49,7 +49,7 @@ class Results:
 
     def __init__(self, user_ns: dict[str, Any], shell: Any, states: Mapping[str, NameState]) -> None:
         self._user_ns = user_ns
-        self._shell = shell
+        self.shell = shell
         self._states = states
 
     def values(self) -> dict[int, Any]:
@@ -101,7 +101,7 @@ class Results:
         if _INPUTS.fullmatch(name):
             return isinstance(value, str)
         if name in LATEST:
-            hook = getattr(self._shell, "displayhook", None)
+            hook = getattr(self.shell, "displayhook", None)
             return (
                 value is getattr(hook, name, RELEASED)
                 or any(value is each for each in self.values().values())
@@ -117,7 +117,7 @@ class Results:
         Cells that were restored moved them on, without IPython's knowing.
         """
         values = self.values()
-        hook = getattr(self._shell, "displayhook", None)
+        hook = getattr(self.shell, "displayhook", None)
         for name, node in zip(LATEST, self.latest(), strict=False):
             value = values.get(number_of(node), RELEASED)
             bound = self._user_ns.get(name, "")

@@ -8,11 +8,14 @@ from typing import Any
 
 from nbreplay.config import Settings
 from nbreplay.digest import Digest
+from nbreplay.fingerprint import FINDERS
 from nbreplay.foreign import Interrupted
 from nbreplay.namespace import restore, variables
 from nbreplay.namespace.ambient import RNG, Ambient
+from nbreplay.namespace.background import running
 from nbreplay.namespace.capture import Capture, Stopped
 from nbreplay.namespace.checkpoint import Capturing
+from nbreplay.namespace.hooks import hooks, names_of_hooks
 from nbreplay.namespace.libraries import names_of_libraries
 from nbreplay.namespace.live import Live
 from nbreplay.namespace.loader import Loader
@@ -66,6 +69,7 @@ class Tracker:
         self._live = Live.of(user_ns, settings or Settings(), shell, self._root)
         self._loader = Loader(self._live, store.get if store is not None else None)
         self._cell = CellNames()
+        self._hooks: set[str] = set()
 
     # ------------------------------------------------------------ what is known
 
@@ -99,7 +103,17 @@ class Tracker:
     def pending(self) -> str:
         """Why names may have changed outside of a recorded cell, "" if nothing could have."""
         live = self._live
-        return live.all_dirty or ("an earlier checkpoint was not kept" if live.dirty or live.owed else "")
+        kept = "an earlier checkpoint was not kept" if live.dirty or live.owed else ""
+        return live.all_dirty or kept or self.background
+
+    @property
+    def background(self) -> str:
+        """What of the notebook's code runs while no cell does, "" if nothing."""
+        return running(self.user_ns)
+
+    def hooks(self) -> list[Any]:
+        """Return the notebook's functions and objects that the process was told to call."""
+        return hooks(self._live)
 
     def loaded(self, name: str) -> bool:
         """Whether the value of *name* is in the namespace."""
@@ -143,7 +157,13 @@ class Tracker:
         self._cell = cell
         if cell.dynamic:
             return Touched(names=frozenset(live.states), everything=cell.dynamic)
-        names = live.reach(live.results.mean(cell.all) | names_of_libraries(live, cell), members=True)
+        self._hooks = names_of_hooks(live)
+        if self.background:
+            self.mark_touched(f"{self.background} beside it")
+        names = live.reach(live.results.mean(cell.all) | names_of_libraries(live, cell) | self._hooks, members=True)
+        finder = next(iter(sorted(names & FINDERS)), "")
+        if finder:
+            return Touched(names=frozenset(live.states), everything=f"it can reach {finder}")
         return Touched(names=frozenset(names))
 
     def reads(self, touched: Touched, cell: CellNames) -> Reads:
@@ -152,7 +172,7 @@ class Tracker:
         Names that the cell only binds are not read; nor is anything else that it cannot reach through what it loads.
         """
         live = self._live
-        loads = live.results.mean(cell.loads) | names_of_libraries(live, cell)
+        loads = live.results.mean(cell.loads) | names_of_libraries(live, cell) | self._hooks
         names = live.reach(loads, members=False)
         if touched.everything:
             names |= live.states.keys()
@@ -311,7 +331,14 @@ class Tracker:
             Results get another number here: ``{"Out[3]": "Out[7]"}``.
         """
         restore.apply(self._live, writes, dict(rename or {}))
+        self._load_for_background()
 
     def restore(self, manifest: Manifest) -> list[str]:
         """Go to a boundary, lazily; what is loaded and the same there stays. Return the names that were removed."""
-        return restore.restore(self._live, manifest)
+        removed = restore.restore(self._live, manifest)
+        self._load_for_background()
+        return removed
+
+    def _load_for_background(self) -> None:
+        if self.background:
+            self.load_all()  # what runs meanwhile asks nobody before it uses a name

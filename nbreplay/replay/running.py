@@ -70,6 +70,8 @@ class Running:
         session.cache.begin(self.boundary)
         self._modules_before = frozenset(session.local_modules.names)
         self._logging_before = logging_state()
+        self._background = tracker.background
+        self._hooks_before = tracker.hooks()
         self._watching = session.watch.scope(session.root, threads="main+children")
         self._scope = self._watching.__enter__()
         self.ready_s = time.perf_counter() - began
@@ -237,6 +239,9 @@ class Running:
         if tasks.unfinished:
             refusals = [*refusals, UNFINISHED]
             self.session.late.note(self.boundary)
+        elsewhere = self._runs_elsewhere(capture)
+        if elsewhere:
+            refusals = [*refusals, elsewhere]
         if outside:
             # Served, the name would be an object of its own, and what holds it outside would not see its changes.
             refusals = [*refusals, outside]
@@ -246,6 +251,20 @@ class Running:
             # Its record also holds what an earlier cell did: served alone, it would bring that along.
             refusals = [*refusals, f"{capture.carried[0]} may have been changed by a cell that was not saved"]
         return tuple(dict.fromkeys([*(NEVER + refusal for refusal in refusals), *marks]))
+
+    def _runs_elsewhere(self, capture: Capture) -> str:
+        """Return why not only the cell's own code made what is recorded, or will run without it; "" if it did."""
+        tracker = self.session.tracker
+        background = self._background or tracker.background
+        if background:
+            return background
+        before = {id(hook) for hook in self._hooks_before}
+        hooks = tracker.hooks()
+        if {id(hook) for hook in hooks} != before:
+            return "it changes what Python or a library calls by itself"
+        if capture.unforeseen:
+            return f"it changed {capture.unforeseen}, to which its code does not lead"
+        return ""
 
     def _shared_outside(self, capture: Capture) -> str:
         """Return what the cell left in places that no record brings back, or shares with them; "" if nothing."""

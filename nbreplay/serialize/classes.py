@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import operator
 import types
 import typing
 from collections.abc import Iterator
@@ -27,8 +28,16 @@ _BUILTIN_NAMES = {
 }
 
 
+_MADE = frozenset(
+    {"__dict__", "__weakref__", "__module__", "__slots__", "__orig_bases__", "__abstractmethods__", "_abc_impl"}
+)
+"""What making a class puts into it."""
+
+
 def reduce_builtin(cls: type) -> Reduced | None:
     """Types that no module has under their own name."""
+    if type(cls).__name__ == "PyCArrayType" and cls.__module__ == "__main__":  # ctypes makes these, one of a kind
+        return operator.mul, (cls._type_, cls._length_)  # type: ignore[attr-defined]  # arrays of ctypes have them
     name = _BUILTIN_NAMES.get(cls)
     return None if name is None or importable(cls) else (builtin_type, (name,))
 
@@ -51,6 +60,9 @@ def reduce_class(cls: type, lineage: str) -> Reduced:
         args = (lineage, cls.__bases__, cls.__name__, cls.__qualname__, values, cls.__module__)
         return make_enum, args, state, None, None, fill_class
     state, _ = by_value._class_getstate(cls)
+    # What is the same object in a base is left out there; it is the class's own all the same, if the base changes.
+    inherited = {name for base in cls.__mro__[1:] for name in vars(base)}
+    state.update((name, value) for name, value in vars(cls).items() if name in inherited and name not in _MADE)
     kwds: dict[str, Any] = {"__module__": cls.__module__, "__qualname__": cls.__qualname__}
     for name in ("__slots__", "__orig_bases__"):  # Generic looks for the latter when a class is made
         if name in vars(cls):

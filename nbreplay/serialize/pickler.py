@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nbreplay.foreign import GUARD, Overdue, TooSlow
-from nbreplay.serialize import classes, frames, functions, libraries, reducers
+from nbreplay.serialize import classes, frames, functions, libraries, reducers, shared_state
 from nbreplay.serialize.arrays import Memories, Memory
 from nbreplay.serialize.functions import Reduced, importable
 from nbreplay.serialize.session import Session, current, fetch
@@ -103,12 +103,15 @@ class Reducers:
                 return frames.reduce_block(obj)
             if name == "SingleBlockManager":
                 return frames.reduce_single(obj)
+            attrs = shared_state.reduce_pandas(obj)
+            if attrs is not None:
+                return attrs
         for handle in HANDLES:
             found = handle(obj)
             if found is not None:
                 return found
-        singleton = reducers.reduce_singleton(obj)
-        return NotImplemented if singleton is None else singleton
+        found = reducers.reduce_singleton(obj) or shared_state.reduce_shared(obj, self.session)
+        return NotImplemented if found is None else found
 
     def reduce_type(self, cls: type) -> Any:
         """A class: by name if an import gives it, else by lineage."""

@@ -35,6 +35,7 @@ class Cells:
         touched = self.tracker.touched(names)
         self.problems = self.tracker.bring(touched)
         self.reads.append(self.tracker.reads(touched, names))
+        self.tracker.follow_modules(source, touched)
         try:
             exec(compile(source, f"<cell {len(self.captures)}>", "exec"), self.ns)
         except Exception:
