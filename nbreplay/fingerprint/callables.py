@@ -150,10 +150,25 @@ def _own(w: Walker, fn: FunctionType, record: CodeRecord, follow: bool) -> Itera
     w.out += text(fn.__name__) + text(fn.__qualname__) + text(str(fn.__module__))
     if follow and (w.home is None or fn.__globals__ is w.home):
         meet_code(w, record)
+    elif follow and w.home is not None:
+        yield from _own_globals(w, fn)
     yield fn.__doc__ if isinstance(fn.__doc__, str) else None
     yield from _parts(w, fn, not follow)
     if sys.version_info < (3, 14):
         yield fn.__annotations__ or None  # from 3.14 on, to ask for them runs code
+
+
+def _own_globals(w: Walker, fn: FunctionType) -> Iterator[Any]:
+    """Yield what the globals of *fn* hold, if they are a dict of somebody's that holds it: ``exec`` made it there."""
+    space = fn.__globals__
+    if space.get(fn.__name__) is not fn:
+        return
+    module = sys.modules.get(space.get("__name__", ""))
+    if module is not None and vars(module) is space:
+        return
+    if w.number(space):
+        w.link(space)
+        yield from named_parts(w, {key: each for key, each in space.items() if key != "__builtins__"})
 
 
 def _content(cell: types.CellType) -> Any:

@@ -43,6 +43,7 @@ _MODULES = (
     "arrays",
     "frames",
     "instances",
+    "resources",
 )
 """What fills the tables, in this order: a later chooser may take what an earlier one left."""
 

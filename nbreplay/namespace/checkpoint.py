@@ -33,6 +33,7 @@ class Capturing:
         self.changes = Changes(live, stop)
         self.sharing = Sharing(live, self.changes, stop)
         self.dumping = Dumping(live, self.changes, self.capture, stop)
+        self.dumping.reached = live.states.keys() if touched.everything else touched.names
 
     def run(self) -> Capture:
         """Return what changed.
@@ -85,6 +86,7 @@ class Capturing:
         """Say of the whole what changed."""
         live, capture, deleted = self.live, self.capture, self.changes.deleted
         redefine(live, capture)
+        self.dumping.touch_holes()
         unused = forget_unused(live, capture, self.changes.left)
         capture.deleted = (*sorted(deleted), *sorted(unused))
         changed = {node for node in capture.states if is_name(node)} | deleted
@@ -130,7 +132,7 @@ class Capturing:
         before = dict(live.ambient.digests())
         words = self.cell.words
         capture.ambient = live.ambient.changes(words, bool(self.cell.imports))
-        seeds = {"seed", "set_state", "setstate"} & words
+        seeds = {"seed", "set_state", "setstate", "manual_seed", "set_rng_state"} & words
         capture.unseeded = tuple(
             key for key in capture.ambient if key.startswith(RNG) and before.get(key) == INITIAL and not seeds
         )

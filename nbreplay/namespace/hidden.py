@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import weakref
 from collections.abc import Callable, Iterable
 from sys import getrefcount
 from typing import Any
+
+from nbreplay.serialize.reducers import referent_of
 
 
 def shareable(objects: dict[int, object]) -> list[int]:
@@ -22,12 +25,19 @@ _ALONE = _reference_counts({0: object()})[0][1]
 """References to an object that only the dict of a walk holds, as counted here."""
 
 
+_COUNT = re.compile(r"count=\d+")
+
 _HIDDEN: dict[type, Callable[[Any], object]] = {
     threading.Event: lambda value: value.is_set(),
     threading.Semaphore: lambda value: value._value,
     threading.BoundedSemaphore: lambda value: value._value,
     type(threading.Lock()): lambda value: value.locked(),
+    type(threading.RLock()): lambda value: _COUNT.findall(repr(value)),
     weakref.ref: lambda value: value() is None,
+    weakref.WeakMethod: lambda value: value() is None,
+    weakref.ProxyType: lambda value: referent_of(value) is None,
+    weakref.CallableProxyType: lambda value: referent_of(value) is None,
+    weakref.finalize: lambda value: value.alive,
     weakref.WeakSet: len,
     weakref.WeakKeyDictionary: len,
     weakref.WeakValueDictionary: lambda value: sorted(map(str, value.keys())),
@@ -47,7 +57,14 @@ def hidden_state(objects: Iterable[object]) -> tuple[str, list[int]]:
             continue
         text.append(f"{type(each).__name__}:{look(each)}")
         if type(each) is weakref.ref:
-            referents = [each()]
+            referents = [each(), each.__callback__]
+        elif type(each) is weakref.WeakMethod:
+            method = each()
+            referents = [] if method is None else [method.__self__]
+        elif type(each) in weakref.ProxyTypes:
+            referents = [referent_of(each)]
+        elif type(each) is weakref.finalize:
+            referents = list(each.peek() or ())
         elif isinstance(each, weakref.WeakValueDictionary):
             referents = list(each.values())
         elif isinstance(each, weakref.WeakSet | weakref.WeakKeyDictionary):

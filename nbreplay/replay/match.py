@@ -49,13 +49,17 @@ class Difference:
     after: str = ""
 
 
-def first_difference(run: CellRun, present: Present) -> Difference | None:
-    """Return what keeps *run* from holding now, or None if it holds."""
+def first_difference(run: CellRun, present: Present, *, in_place: bool = False) -> Difference | None:
+    """Return what keeps *run* from holding now, or None if it holds.
+
+    *in_place* says that the state is the very one that the run saw, not one that looks like it.
+    """
     checks: tuple[Callable[[CellRun, Present], Difference | None], ...] = (
         _python,
         _names,
         _sharing,
         _definitions,
+        *((_holders,) if not in_place else ()),
         _ambient,
         _files,
         _packages,
@@ -124,11 +128,18 @@ def _definitions(run: CellRun, present: Present) -> Difference | None:
         own = lineage in written and lineage.startswith(made)
         if not own and (now.get(lineage, lineage) != lineage or lineage not in present.definitions):
             return Difference("definition", _name_of(lineage, run))
-    if written:
-        # Served, it changes these definitions or makes them anew: nobody else may hold them.
-        for name, state in present.states.items():
-            if name not in run.writes.names and name not in run.writes.deleted and written & {*state.definitions}:
-                return Difference("definition", name)
+    return None
+
+
+def _holders(run: CellRun, present: Present) -> Difference | None:
+    """Nobody but the names that the run wrote may hold definitions that it changed or made anew.
+
+    In the state that the run itself saw, whoever held them was looked at when it was recorded.
+    """
+    written = {node for node in run.writes.names if is_definition(node)}
+    for name, state in present.states.items() if written else ():
+        if name not in run.writes.names and name not in run.writes.deleted and written & {*state.definitions}:
+            return Difference("definition", name)
     return None
 
 

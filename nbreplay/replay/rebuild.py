@@ -12,8 +12,8 @@ import builtins
 import contextlib
 import io
 import logging
-from collections.abc import Collection
-from types import FunctionType
+import threading
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from nbreplay.fingerprint import Mode, walk
@@ -23,6 +23,10 @@ from nbreplay.replay.session import Session
 from nbreplay.serialize.standin import StandIn
 
 logger = logging.getLogger(__name__)
+
+
+_HOSTS = frozenset({"IPython", "ipykernel", "tornado", "zmq", "nbreplay", "asyncio"})
+"""Whose threads a kernel has."""
 
 
 class CannotRebuild(Exception):
@@ -67,10 +71,48 @@ def _make(session: Session, name: str, together: set[str]) -> dict[str, Any]:
         _check(run)
     if session.shell is None:
         raise CannotRebuild("there is no shell to read its cells with")
-    apart: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins, "__doc__": None}
+    kept: dict[str, Any] = {}
+    with _set_aside(session.tracker.user_ns) as apart:
+        _run_all(session, runs, together, apart, kept)
+        if name not in kept:
+            raise CannotRebuild(f"{_cell(runs[-1])} did not make it this time")
+        _check_classes(kept, apart)
+    return kept
+
+
+@contextlib.contextmanager
+def _set_aside(namespace: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Empty *namespace* inside: what is made there, a generator say, has the live one as its globals ever after.
+
+    Other threads of the user's would look names up meanwhile.
+    """
+    others = [each.name for each in threading.enumerate() if not _is_hosts(each)]
+    if others:
+        raise CannotRebuild(f"the thread {others[0]} runs, and may use the names meanwhile; run its cell")
+    held = dict(namespace)
+    try:
+        namespace.clear()
+        namespace.update({"__name__": "__main__", "__builtins__": builtins, "__doc__": None})
+        yield namespace
+    finally:
+        namespace.clear()
+        namespace.update(held)
+
+
+def _is_hosts(thread: threading.Thread) -> bool:
+    """Whether *thread* belongs to the kernel, which runs no code of the user's in it."""
+    if thread is threading.main_thread():
+        return True
+    places = (type(thread).__module__, getattr(getattr(thread, "_target", None), "__module__", None))
+    return any(str(place).partition(".")[0] in _HOSTS for place in places)
+
+
+def _run_all(
+    session: Session, runs: list[CellRun], together: set[str], apart: dict[str, Any], kept: dict[str, Any]
+) -> None:
+    """Run *runs* in the namespace *apart*; what they made of *together* is *kept*."""
     tracker = Tracker(apart, session.store, run=session.run, settings=session.settings)
     tracker.root = session.root
-    kept: dict[str, Any] = {}
     for run in runs:
         try:
             tracker.restore(session.manifest(run.parent))
@@ -79,11 +121,8 @@ def _make(session: Session, name: str, together: set[str]) -> dict[str, Any]:
         tracker.leave_ambient()
         apart.update(kept)
         _run(session, tracker, run, together)
-        kept = {each: apart[each] for each in together if each in apart}
-    if name not in kept:
-        raise CannotRebuild(f"{_cell(runs[-1])} did not make it this time")
-    _check_classes(kept, apart)
-    return kept
+        kept.clear()
+        kept.update({each: apart[each] for each in together if each in apart})
 
 
 def _runs(session: Session, name: str) -> list[CellRun]:
@@ -148,8 +187,6 @@ def _check_classes(kept: dict[str, Any], apart: dict[str, Any]) -> None:
         for each in found.definitions:
             if isinstance(each, type) and each.__module__ == "__main__":
                 raise CannotRebuild(f"its class {each.__qualname__} would be another object; run its cell")
-            if isinstance(each, FunctionType) and each.__globals__ is apart:
-                raise CannotRebuild(f"its function {each.__qualname__} would see other names; run its cell")
 
 
 def _cell(run: CellRun) -> str:

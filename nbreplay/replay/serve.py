@@ -44,7 +44,7 @@ def find(session: Session, code: Fingerprint, *, undisturbed: bool) -> Found:
         if forbidden:
             reason = reason or forbidden.removeprefix(NEVER)
             continue
-        if first_difference(run, session.now) is not None:
+        if first_difference(run, session.now, in_place=session.boundary == run.parent) is not None:
             continue
         if run.marks and not _stands(session, run, undisturbed):
             reason = reason or f"nondeterministic ({', '.join(run.marks)}) and something before it changed"

@@ -20,6 +20,9 @@ import cloudpickle.cloudpickle as by_value  # its parts know what of a class's d
 from nbreplay.serialize.functions import Reduced, importable
 from nbreplay.serialize.session import current
 
+_OF_MEMBERS = "/members"
+"""Where in the state of an Enum its members' own attributes are."""
+
 _BUILTIN_NAMES = {
     type(None): "NoneType",
     type(Ellipsis): "EllipsisType",
@@ -57,6 +60,8 @@ def reduce_class(cls: type, lineage: str) -> Reduced:
         for name in ("_new_member_", "_use_args_", "_unhashable_values_", "_hashable_values_", "__new__"):
             state.pop(name, None)
         values = {**members, **{alias: members[name] for alias, name in aliases.items()}}
+        own = {name: _attributes(member) for name, member in cls.__members__.items() if name not in aliases}
+        state[_OF_MEMBERS] = {name: attributes for name, attributes in own.items() if attributes}
         args = (lineage, cls.__bases__, cls.__name__, cls.__qualname__, values, cls.__module__)
         return make_enum, args, state, None, None, fill_class
     state, _ = by_value._class_getstate(cls)
@@ -72,13 +77,20 @@ def reduce_class(cls: type, lineage: str) -> Reduced:
     return make_class, (lineage, type(cls), cls.__name__, cls.__bases__, kwds), state, None, None, fill_class
 
 
+def _attributes(member: enum.Enum) -> dict[str, Any]:
+    """Return what the class's code, or somebody, put on a member; it is not run again."""
+    own = ("_value_", "_name_", "_sort_order_", "__objclass__", "_inverted_")
+    return {name: value for name, value in vars(member).items() if name not in own}
+
+
 def make_class(lineage: str, meta: type, name: str, bases: tuple[type, ...], kwds: dict[str, Any]) -> type:
     session = current().session
     if lineage in session.objects:
         return typing.cast(type, session.objects[lineage])
     # The notebook's own metaclass is passed by: its first ancestor from a library makes the class.
     maker = next(kind for kind in meta.__mro__ if kind.__module__ not in ("__main__", "__mp_main__"))
-    new = getattr(maker, "__new__", type.__new__)
+    # That of TypedDict takes the bases as they are written, and none as they are.
+    new = getattr(maker, "__new__", type.__new__) if maker.__name__ != "_TypedDictMeta" else type.__new__
     with _quiet(bases):
         cls: type = new(meta, name, bases, dict(kwds))
     session.register(lineage, cls)
@@ -100,6 +112,8 @@ def make_enum(
 def fill_class(cls: type, state: dict[str, Any]) -> None:
     session = current().session
     registry = state.pop("_abc_impl", ())
+    for name, attributes in state.pop(_OF_MEMBERS, {}).items():
+        vars(type.__getattribute__(cls, "_member_map_")[name]).update(attributes)
     for name, value in state.items():
         if name in ("__dict__", "__weakref__"):
             continue

@@ -34,9 +34,20 @@ def plain(function: FunctionType) -> bool:
     return (
         function.__closure__ is None
         and not function.__dict__
+        and not own_globals(function)
         and all(frozen(value) for value in function.__defaults__ or ())
         and all(frozen(value) for value in (function.__kwdefaults__ or {}).values())
     )
+
+
+def own_globals(function: FunctionType) -> bool:
+    """Whether the globals of *function* are a dict of somebody's that holds it: ``exec`` made it there."""
+    space = function.__globals__
+    if space.get(function.__name__) is not function:
+        return False  # quick for most; libraries make methods with globals that nobody else has
+    name = space.get("__name__")
+    module = sys.modules.get(name) if isinstance(name, str) else None
+    return module is None or vars(module) is not space
 
 
 def importable(obj: Any, name: str | None = None) -> tuple[str, str] | None:
@@ -101,8 +112,8 @@ def reduce_function(function: FunctionType, session: Session) -> Reduced:
     return make_function, args, state, None, None, fill_function
 
 
-def _globals_name(function: FunctionType, session: Session) -> str:
-    """Return "home", the module whose globals *function* has, or "" for a dict of its own."""
+def _globals_name(function: FunctionType, session: Session) -> str | dict[str, Any]:
+    """Return "home", the module whose globals *function* has, the dict that holds it, or "" for what it names."""
     if function.__globals__ is session.home:
         return "home"
     # Its own __module__ may be another one: functools.wraps copies it.
@@ -110,12 +121,16 @@ def _globals_name(function: FunctionType, session: Session) -> str:
     module = sys.modules.get(name) if isinstance(name, str) else None
     if module is not None and name != "__main__" and vars(module) is function.__globals__:
         return f"module {name}"
-    return ""
+    return function.__globals__ if own_globals(function) else ""
 
 
-def make_function(code: bytes, where: str, name: str, closure: tuple[CellType, ...] | None) -> FunctionType:
+def make_function(
+    code: bytes, where: str | dict[str, Any], name: str, closure: tuple[CellType, ...] | None
+) -> FunctionType:
     if where == "home":
         globals_ = current().session.home
+    elif isinstance(where, dict):
+        globals_ = where
     elif where:
         module = where.removeprefix("module ")
         __import__(module)
@@ -125,6 +140,11 @@ def make_function(code: bytes, where: str, name: str, closure: tuple[CellType, .
     made = marshal.loads(code)
     # A code object's layout belongs to one Python version: records of another one are not served.
     return FunctionType(made, globals_, name, None, closure)
+
+
+def last_of(space: dict[str, Any], function: Any) -> Any:
+    """The function, whose globals had to be there before it."""
+    return function
 
 
 def fill_function(function: FunctionType, state: dict[str, Any]) -> None:

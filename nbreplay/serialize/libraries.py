@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 OF_LIBRARY = {
+    "matplotlib": "of_matplotlib",
     **dict.fromkeys(("builtins", "functools", "itertools", "random", "re", "weakref"), "of_builtins"),
     **dict.fromkeys(("_io", "ipykernel"), "of_files"),
     **dict.fromkeys(("_asyncio", "_queue", "_thread", "asyncio", "concurrent", "threading"), "of_threads"),
@@ -17,6 +18,7 @@ OF_LIBRARY = {
     "numpy": "of_numpy",
     "polars": "of_tables",
     "pyarrow": "of_tables",
+    "torch": "of_torch",
 }
 """Which of our modules knows the types of a library. It has ``BY_NAME``, of reducers by ``module:QualName``, which hold
 for subclasses, too."""
@@ -37,7 +39,7 @@ def reducer_of(kind: type) -> Reducer | None:
 
 
 def _find(kind: type) -> Reducer | None:
-    for base in kind.__mro__[:-1]:
+    for base in kind.__mro__[:-1]:  # the most special one first
         module = base.__module__ if isinstance(base.__module__, str) else ""
         ours = OF_LIBRARY.get(module.partition(".")[0])
         if ours is not None:

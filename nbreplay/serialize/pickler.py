@@ -6,20 +6,31 @@ recipe; single types of the standard library are in :mod:`nbreplay.serialize.red
 
 from __future__ import annotations
 
+import builtins
 import io
 import pickle
 import sys
 import types
 import typing
 from collections.abc import Callable
+from sys import getrefcount
 from typing import Any
 
 from nbreplay.foreign import GUARD, Overdue, TooSlow
-from nbreplay.serialize import classes, frames, functions, libraries, reducers, shared_state
+from nbreplay.serialize import classes, frames, functions, libraries, of_builtins, reducers, shared_state
 from nbreplay.serialize.arrays import Memories, Memory
 from nbreplay.serialize.functions import Reduced, importable
 from nbreplay.serialize.session import Session, current, fetch
 from nbreplay.serialize.standin import Refused, stand_in, type_name
+
+_BUILTINS = vars(builtins)
+
+_CONSTANTS = (("argparse", "SUPPRESS"),)
+"""Texts that libraries compare by identity."""
+
+
+_HELD_ONCE = 4
+"""References to a float that only one container holds, as counted while it is pickled."""
 
 HANDLES: list[Callable[[Any], Reduced | None]] = []
 """Reducers of handles, asked first for objects of no known type; layers above put theirs here."""
@@ -55,10 +66,17 @@ class Reducers:
         self.modules: set[str] = set()
         self.needs: set[str] = set()
         self._calls = 0
+        self._spaces: set[int] = set()
+        self._pids = {id(session.home): "home", id(_BUILTINS): "builtins"}
+        for module, name in _CONSTANTS:
+            if module in sys.modules:
+                self._pids[id(getattr(sys.modules[module], name))] = f"of {module} {name}"
 
     def persistent_id(self, obj: Any) -> str | None:
-        """The live namespace itself is never written."""
-        return "home" if obj is self.session.home else None
+        """What is never written: the live namespace, the builtins, and a NaN that is its identity."""
+        if type(obj) is float:
+            return self.session.pid_of_nan(obj) if obj != obj and getrefcount(obj) > _HELD_ONCE else None
+        return self._pids.get(id(obj))
 
     def reduce(self, obj: Any) -> Any:
         """Return how *obj* is made again, or NotImplemented for pickle's own way."""
@@ -97,6 +115,10 @@ class Reducers:
         of_library = libraries.reducer_of(kind)
         if of_library is not None:
             return of_library(self, obj)
+        if type(kind.__new__) is types.FunctionType:
+            bare = of_builtins.reduce_bare(obj)
+            if bare is not NotImplemented:
+                return bare
         if top == "pandas":
             name = kind.__name__
             if name.endswith("Block"):
@@ -129,6 +151,11 @@ class Reducers:
             self.modules.add(function.__module__)
             return NotImplemented
         session = self.session
+        space = function.__globals__
+        if space is not session.home and functions.own_globals(function) and id(space) not in self._spaces:
+            # Its globals hold it, most likely: they are written first, and it with them.
+            self._spaces.add(id(space))
+            return functions.last_of, (space, function)
         owner = session.methods.get(id(function))
         if owner is not None and session.lineage(function) is None:
             lineage = session.lineage(owner[0])
@@ -140,7 +167,7 @@ class Reducers:
         return functions.reduce_function(function, session)
 
     def reduce_typevar(self, variable: Any) -> Any:
-        """A type variable is its identity."""
+        """A type variable, or another name of typing's that stands for a type, is its identity."""
         if importable(variable, variable.__name__):
             return NotImplemented
         return self._definition(variable, lambda lineage: reducers.reduce_typevar(variable))
@@ -187,6 +214,9 @@ _OF_THE_DUMP: dict[type, Callable[[Reducers, Any], Any]] = {
     type: Reducers.reduce_type,
     types.ModuleType: Reducers.reduce_module,
     typing.TypeVar: Reducers.reduce_typevar,
+    typing.ParamSpec: Reducers.reduce_typevar,
+    typing.TypeVarTuple: Reducers.reduce_typevar,
+    typing.NewType: Reducers.reduce_typevar,
     Memory: lambda reducing, memory: reducing.memories.reduce_memory(memory),
 }
 """Types whose objects are reduced by what a dump knows; see ``reducers.BY_TYPE`` for the others."""
@@ -207,4 +237,10 @@ def persistent_load(pid: Any) -> Any:
     """The other half of :meth:`Reducers.persistent_id`."""
     if pid == "home":
         return current().session.home
+    if pid == "builtins":
+        return _BUILTINS
+    if isinstance(pid, str) and pid.startswith("of "):
+        return reducers.attribute_of(*pid.split()[1:])
+    if isinstance(pid, str) and pid.startswith("nan "):
+        return current().session.nan_of(pid)
     raise ValueError(f"unknown reference {pid!r} in a unit")

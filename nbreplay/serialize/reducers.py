@@ -6,9 +6,7 @@ The second half, what is made again, is named in streams: a function there keeps
 from __future__ import annotations
 
 import functools
-import io
 import marshal
-import os
 import struct
 import sys
 import threading
@@ -32,8 +30,17 @@ def reduce_module(module: types.ModuleType) -> Reduced:
     return import_module, (module.__name__,)
 
 
-def reduce_typevar(variable: typing.TypeVar) -> Reduced:
-    """A type variable, by its parts."""
+_NEW_TYPE: Any = typing.NewType
+
+
+def reduce_typevar(variable: Any) -> Reduced:
+    """A type variable or one of its kin, by its parts."""
+    if type(variable) is _NEW_TYPE:
+        return make_newtype, (variable.__name__, variable.__supertype__, variable.__qualname__, variable.__module__)
+    if isinstance(variable, typing.ParamSpec | typing.TypeVarTuple):
+        says = ("__bound__", "__covariant__", "__contravariant__") if isinstance(variable, typing.ParamSpec) else ()
+        arguments = {name.strip("_"): getattr(variable, name) for name in says}
+        return make_parameters, (type(variable), variable.__name__, arguments, variable.__module__)
     return (
         make_typevar,
         (
@@ -88,12 +95,25 @@ def _lock(value: Any) -> Reduced:
     return make_lock, (value.locked(),)
 
 
-def _rlock(value: Any) -> Reduced:
-    return threading.RLock, ()
-
-
 def _weak(value: Any) -> Reduced:
-    return make_weak, (value(),)
+    return make_weak, (value(), value.__callback__)
+
+
+def _weak_method(value: Any) -> Reduced:
+    method = value()
+    return (make_weak, (None,)) if method is None else (weakref.WeakMethod, (method,))
+
+
+def referent_of(proxy: Any) -> Any:
+    """Return what a weak proxy stands for, None if it is gone."""
+    try:
+        return proxy.__sizeof__.__self__
+    except ReferenceError:
+        return None
+
+
+def _proxy(value: Any) -> Reduced:
+    return make_proxy, (referent_of(value),)
 
 
 def _memoryview(value: memoryview) -> Reduced:
@@ -121,40 +141,24 @@ def _address_of(value: memoryview) -> int:
         release(ctypes.byref(described))
 
 
-def _file(value: Any) -> Reduced:
-    if value.closed:
-        raise TypeError("a closed file")
-    mode = getattr(value, "mode", "")
-    path = getattr(value, "name", None)
-    if not isinstance(path, str) or "r" not in str(mode) or "+" in str(mode):
-        raise TypeError(f"an open file in mode {mode!r}")
-    stat = os.stat(path)
-    encoding = getattr(value, "encoding", None)
-    return reopen, (os.path.abspath(path), mode, encoding, value.tell(), stat.st_size, stat.st_mtime_ns)
-
-
 BY_TYPE: dict[type, Callable[[Any], Any]] = {
     types.MethodType: lambda method: (types.MethodType, (method.__func__, method.__self__)),
     types.CellType: functions.reduce_cell,
     property: _property,
     classmethod: lambda value: (classmethod, (value.__func__,)),
     staticmethod: lambda value: (staticmethod, (value.__func__,)),
-    types.MappingProxyType: lambda value: (types.MappingProxyType, (dict(value),)),
     types.CodeType: lambda code: (load_code, (marshal.dumps(code),)),
     type(functools.lru_cache(lambda: None)): _lru_cache,
     type(threading.Lock()): _lock,
-    type(threading.RLock()): _rlock,
     weakref.ref: _weak,
+    weakref.WeakMethod: _weak_method,
+    weakref.ProxyType: _proxy,
+    weakref.CallableProxyType: _proxy,
     weakref.WeakValueDictionary: lambda value: (make_weak_values, (list(value.items()),)),
     weakref.WeakKeyDictionary: lambda value: (make_weak_keys, (list(value.items()),)),
     weakref.WeakSet: lambda value: (make_weak_set, (list(value),)),
     memoryview: _memoryview,
     struct.Struct: lambda value: (struct.Struct, (value.format,)),
-    io.TextIOWrapper: _file,
-    io.BufferedReader: _file,
-    type({}.keys()): lambda value: (dict_view, (value.mapping.copy(), "keys")),
-    type({}.values()): lambda value: (dict_view, (value.mapping.copy(), "values")),
-    type({}.items()): lambda value: (dict_view, (value.mapping.copy(), "items")),
 }
 """Types whose objects are reduced the same in every dump; NotImplemented: in pickle's own way."""
 
@@ -178,6 +182,18 @@ def make_typevar(name: str, constraints: Any, bound: Any, covariant: bool, contr
     return variable
 
 
+def make_newtype(name: str, supertype: Any, qualname: str, module: str) -> Any:
+    made = _NEW_TYPE(name, supertype)
+    made.__qualname__, made.__module__ = qualname, module
+    return made
+
+
+def make_parameters(kind: Any, name: str, arguments: dict[str, Any], module: str) -> Any:
+    made = kind(name, **arguments)
+    made.__module__ = module
+    return made
+
+
 def make_lru_cache(function: Any, maxsize: int | None, typed: bool, state: dict[str, Any]) -> Any:
     made = functools.lru_cache(maxsize, typed)(function)
     vars(made).update(state)
@@ -191,10 +207,16 @@ def make_lock(locked: bool) -> Any:
     return lock
 
 
-def make_weak(referent: Any) -> Any:
+def make_weak(referent: Any, callback: Any = None) -> Any:
     if referent is None:
         return weakref.ref(type("Gone", (), {})())
-    return weakref.ref(referent)
+    return weakref.ref(referent, callback)
+
+
+def make_proxy(referent: Any) -> Any:
+    if referent is None:
+        return weakref.proxy(type("Gone", (), {})())
+    return weakref.proxy(referent)
 
 
 def make_weak_values(items: list[Any]) -> Any:
@@ -223,19 +245,6 @@ def make_memoryview(
     if (made.format, tuple(made.shape or ())) != (kind, shape):
         made = made.cast("B").cast(kind, shape)  # type: ignore[call-overload]  # any native format
     return made.toreadonly() if readonly else made
-
-
-def dict_view(mapping: dict[Any, Any], name: str) -> Any:
-    return getattr(mapping, name)()
-
-
-def reopen(path: str, mode: str, encoding: str | None, position: int, size_bytes: int, mtime_ns: int) -> Any:
-    stat = os.stat(path)
-    if (stat.st_size, stat.st_mtime_ns) != (size_bytes, mtime_ns):
-        raise OSError(f"{path} is not the file that was open")
-    opened = open(path, mode, encoding=encoding)  # noqa: SIM115  # it is the user's open file
-    opened.seek(position)
-    return opened
 
 
 def method_of(cls: type, name: str) -> Any:

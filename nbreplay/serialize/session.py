@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -45,10 +47,36 @@ class Session:
         """Lineages that a dump met first; whoever asked for the dump keeps them, too."""
         self.stamp = ""
         self._count = 0
+        self._nans: dict[int, tuple[float, str]] = {}
+        self._nans_by_name: dict[str, float] = {}
         self.memories: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
         """Arrays at the root of restored memory, by id: their buffers are no values of the user's."""
         self.owning = False
         """Whether arrays of any size are to own the memory that is restored from now on."""
+
+    def pid_of_nan(self, nan: float) -> str:
+        """Return the name under which units know a NaN that several hold: it equals nothing, but is itself."""
+        known = self._nans.get(id(nan))
+        if known is None:
+            name = next((f"nan {m}" for m in ("math", "numpy") if getattr(sys.modules.get(m), "nan", None) is nan), "")
+            if not name:
+                self._count += 1
+                name = f"nan {self.stamp}/n{self._count}"
+            known = self._nans[id(nan)] = (nan, name)
+            self._nans_by_name[name] = nan
+        return known[1]
+
+    def nan_of(self, name: str) -> float:
+        """Return the NaN of that name; one of its own for each."""
+        found = self._nans_by_name.get(name)
+        if found is None:
+            module = name.removeprefix("nan ")
+            found = float("nan")
+            if module in ("math", "numpy"):
+                found = importlib.import_module(module).nan
+            self._nans[id(found)] = (found, name)
+            self._nans_by_name[name] = found
+        return found
 
     def lineage(self, obj: object) -> str | None:
         """Return the lineage of *obj*, None if it is not known."""

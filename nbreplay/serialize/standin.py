@@ -49,6 +49,12 @@ class StandIn:
     def __reduce__(self) -> Any:
         return stand_in, object.__getattribute__(self, "_nbreplay_hole")
 
+    def __format__(self, spec: str) -> NoReturn:
+        self._raise()
+
+    __aiter__ = __anext__ = __aenter__ = __exit__ = __aexit__ = __reversed__ = __int__ = __float__ = __index__ = _raise
+    __sub__ = __rsub__ = __rmul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = __matmul__ = __neg__ = _raise
+    __and__ = __or__ = __xor__ = __le__ = __ge__ = __delitem__ = __delattr__ = __abs__ = __round__ = __bytes__ = _raise
     __call__ = __iter__ = __next__ = __len__ = __getitem__ = __setitem__ = __contains__ = __enter__ = _raise
     __bool__ = __add__ = __radd__ = __sub__ = __mul__ = __setattr__ = __await__ = __lt__ = __gt__ = _raise
 

@@ -26,7 +26,8 @@ import msgspec
 from nbreplay.digest import Buffer, Digest
 from nbreplay.errors import BlobDamaged
 from nbreplay.records import BlobRef, BufferRef, ValueRef
-from nbreplay.serialize import gate
+from nbreplay.serialize import data_only, gate
+from nbreplay.serialize.attached import ATTACHED, attach
 from nbreplay.serialize.buffers import get_buffer, put_lease
 from nbreplay.serialize.dump import DumpedUnit
 from nbreplay.serialize.lease import Changed
@@ -102,7 +103,11 @@ def load_unit(
     memories = [(start, get_buffer(buffer, get)) for start, buffer in zip(header.memories, rest, strict=False)]
     others = [get_buffer(buffer, get) for buffer in rest[count:]]
     with loading(Loading(session, memories)):
-        values = gate.loads(stream, others, trust=trust, persistent_load=persistent_load)
+        if trust is gate.Trust.OWN:
+            values = gate.loads(stream, others, trust=trust, persistent_load=persistent_load)
+        else:
+            values = data_only.loads(stream, others)
     if not isinstance(values, dict):
         raise BlobDamaged(ref.stream.digest, "a store", "a unit that holds no names")
+    attach(values.pop(ATTACHED, ()))
     return values

@@ -239,10 +239,23 @@ def test_awkward_objects_are_survived(kind, mode):
 
 
 def test_what_cannot_be_seen_is_opaque_and_never_equal():
+    import mmap
+
+    with mmap.mmap(-1, 16) as opaque:
+        found = look([opaque])
+        assert found.opaque
+        assert found.digest != look([opaque]).digest
+
+
+def test_a_suspended_generator_is_where_it_is():
     generator = (i for i in range(3))
-    found = look([generator])
-    assert found.opaque
-    assert found.digest != look([generator]).digest
+    before = look([generator]).digest
+    assert before == look([generator]).digest
+    next(generator)
+    assert before != look([generator]).digest
+    seen = look([generator]).digest
+    next(generator)
+    assert seen != look([generator]).digest
 
 
 def test_a_walk_can_be_stopped():

@@ -1,0 +1,157 @@
+"""Exceptions, and small things of the standard library that pickle cannot do, or does by running the user's code."""
+
+from __future__ import annotations
+
+import copyreg
+import gc
+import re
+import warnings
+from types import FunctionType, MappingProxyType
+from typing import Any
+
+from nbreplay.serialize.functions import Reduced, importable
+
+_REDUCERS = frozenset(
+    kind.__reduce__ for kind in (BaseException, OSError, ImportError, AttributeError) if hasattr(kind, "__reduce__")
+)
+
+
+def reduce_exception(dump: Any, value: BaseException) -> Any:
+    """An exception with its cause, context and notes; its ``__init__`` does not run, its traceback is not kept."""
+    kind: Any = type(value)
+    if kind.__reduce_ex__ is not object.__reduce_ex__ or not any(kind.__reduce__ is each for each in _REDUCERS):
+        return NotImplemented
+    reduced: Any = value.__reduce__()
+    maker, args = reduced[:2]
+    base = next(each for each in kind.__mro__ if each.__module__ == "builtins")
+    if maker is not kind:
+        return NotImplemented
+    state = (vars(value), value.__cause__, value.__context__, value.__suppress_context__)
+    return make_exception, (kind, base, tuple(args)), state, None, None, fill_exception
+
+
+def reduce_bare(value: Any) -> Any:
+    """An instance of a notebook class with a ``__new__`` of its own, which may ask for arguments: made without it."""
+    kind: Any = type(value)
+    if importable(kind) or type(getattr(kind, "__getnewargs__", None)) is FunctionType:
+        return NotImplemented
+    plain: Any = object  # compared as what a class holds
+    if kind.__reduce_ex__ is not plain.__reduce_ex__ or kind.__reduce__ is not plain.__reduce__:
+        return NotImplemented
+    reduced = value.__reduce_ex__(5)
+    if not isinstance(reduced, tuple) or reduced[0] is not copyreg.__newobj__:  # type: ignore[attr-defined]
+        return NotImplemented
+    base = next(each for each in kind.__mro__ if "__new__" in vars(each) and type(each.__new__) is not FunctionType)
+    return make_instance, (kind, base, tuple(reduced[1][1:])), *reduced[2:]
+
+
+def reduce_match(dump: Any, value: re.Match[Any]) -> Reduced:
+    """A match: found again, in the same string."""
+    args = (value.re, value.string, value.pos, value.endpos, value.regs)
+    make_match(*args)  # if it cannot be found here, it cannot be there
+    return make_match, args
+
+
+def reduce_key(dump: Any, value: Any) -> Reduced:
+    """What ``functools.cmp_to_key`` made: the function, and what it wraps if it wraps something."""
+    held = [each for each in gc.get_referents(value) if each is not type(value)]
+    return make_key, tuple(held)
+
+
+def reduce_iterator(dump: Any, value: Any) -> Any:
+    """An iterator of itertools: as it says itself, as long as Python lets it (until 3.14)."""
+    if "__reduce__" not in vars(type(value)):
+        raise TypeError("an iterator of itertools")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return value.__reduce__()
+
+
+def reduce_view(dump: Any, value: Any) -> Reduced:
+    """Keys, values or items of a dict: of the very dict."""
+    return view_of, (underlying(value), type(value).__name__.removeprefix("dict_").removeprefix("odict_"))
+
+
+def reduce_proxy(dump: Any, value: Any) -> Reduced:
+    """A read-only view of a mapping: of the very mapping, or of what a class holds."""
+    mapping = underlying(value)
+    if type(mapping) is dict and "__module__" in mapping and "__doc__" in mapping:
+        owner = next((each for each in gc.get_referrers(mapping) if isinstance(each, type)), None)
+        if owner is not None:
+            return vars, (owner,)
+    return MappingProxyType, (mapping,)
+
+
+def underlying(view: Any) -> Any:
+    """Return the mapping that *view* is a view of."""
+    return next(each for each in gc.get_referents(view) if each is not type(view))
+
+
+def reduce_system_random(dump: Any, value: Any) -> Reduced:
+    """A generator that has no state."""
+    return type(value), ()
+
+
+def reduce_finalizer(dump: Any, value: Any) -> Any:
+    """A finalizer is known by being registered: a copy is none."""
+    raise TypeError("a finalizer")
+
+
+# ---------------------------------------------------------------- named in streams
+
+
+def make_exception(kind: Any, base: Any, args: tuple[Any, ...]) -> Any:
+    made = base.__new__(kind, *args)
+    base.__init__(made, *args)
+    return made
+
+
+def fill_exception(made: Any, state: tuple[Any, ...]) -> None:
+    own, cause, context, suppress = state
+    vars(made).update(own)
+    made.__cause__, made.__context__ = cause, context
+    made.__suppress_context__ = suppress
+
+
+def make_instance(kind: Any, base: Any, args: tuple[Any, ...]) -> Any:
+    return base.__new__(kind, *args)
+
+
+def make_match(pattern: Any, string: Any, pos: int, endpos: int, regs: Any) -> Any:
+    for found in (pattern.match(string, pos, endpos), pattern.fullmatch(string, pos, endpos)):
+        if found is not None and found.regs == regs:
+            return found
+    for found in pattern.finditer(string, pos, endpos):
+        if found.regs == regs:
+            return found
+    raise ValueError("a match that is not found again")
+
+
+def view_of(mapping: Any, name: str) -> Any:
+    return getattr(mapping, name)()
+
+
+def make_key(compare: Any, *wrapped: Any) -> Any:
+    import functools
+
+    made = functools.cmp_to_key(compare)
+    return made(*wrapped) if wrapped else made
+
+
+_ITERTOOLS = (
+    "accumulate chain combinations combinations_with_replacement compress count cycle dropwhile filterfalse groupby "
+    "islice pairwise permutations product repeat starmap takewhile zip_longest _grouper _tee _tee_dataobject"
+)
+
+BY_NAME = {
+    "builtins:BaseException": reduce_exception,
+    "builtins:dict_keys": reduce_view,
+    "builtins:dict_values": reduce_view,
+    "builtins:dict_items": reduce_view,
+    "builtins:mappingproxy": reduce_proxy,
+    "random:SystemRandom": reduce_system_random,
+    "re:Match": reduce_match,
+    "functools:KeyWrapper": reduce_key,
+    "weakref:finalize": reduce_finalizer,
+    **{f"itertools:{name}": reduce_iterator for name in _ITERTOOLS.split()},
+}
