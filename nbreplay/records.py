@@ -226,6 +226,7 @@ class CellRun:
     *code* is the cell's fingerprint, *occurrence* counts equal cells before it in its run. *marks* are reasons why the
     result might differ another time (clock, network, unseeded generator ...). *skipped_boundary* is not empty if the
     state after it could not be kept, and says why.
+    *folder* is where it ran, if it holds there only (it asked for the place, and left its name).
     """
 
     boundary: str
@@ -256,6 +257,7 @@ class CellRun:
     reason: str = ""
     python: str = ""
     wall_time: str = ""
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from nbreplay.replay.late import NEVER, UNFINISHED
 from nbreplay.replay.logs import logging_changed, logging_state, names_logging
 from nbreplay.replay.marks import static_marks
 from nbreplay.replay.match import PYTHON
+from nbreplay.replay.place import bound_to
 from nbreplay.replay.rebuild import rebuild
 from nbreplay.replay.request import CellRequest, CellStatus, Outcome, state_of_run
 from nbreplay.replay.session import Session
@@ -158,6 +159,8 @@ class Running:
             if known.run.run == session.run and known.run.boundary != self.boundary
         ) + session.committer.pending(self.code)
         reads = self._reads(capture)
+        streams = [pending.dumped.stream for pending in capture.units]
+        folder = bound_to(session.root, self.names.words, streams, outputs)
         parent, number = session.boundary, session.number + 1
 
         def files() -> dict[str, FileState]:
@@ -191,6 +194,7 @@ class Running:
                 reason=self.reason.text,
                 python=PYTHON,
                 wall_time=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                folder=folder,
             )
 
         job = Job(
@@ -272,6 +276,9 @@ class Running:
         set_up = stored_while_imported(self.request.transformed, self.session.tracker.user_ns, self._modules_before)
         if set_up:
             return f"it imports the module {set_up} and changes it"
+        loose = self.session.tracker.loose_figure()
+        if loose:
+            return loose
         reached = (self.session.tracker.user_ns.get(name) for name in self.touched.names)
         quiet = not names_logging(self.request.transformed, reached)
         return shared_with(names, self.session.local_modules.names) or logging_changed(
