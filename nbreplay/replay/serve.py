@@ -44,6 +44,9 @@ def find(session: Session, code: Fingerprint, *, undisturbed: bool) -> Found:
         if forbidden:
             reason = reason or forbidden.removeprefix(NEVER)
             continue
+        if run.folder and run.folder != str(session.root):
+            reason = reason or f"it asked for its folder, which was {run.folder}"
+            continue
         if first_difference(run, session.now, in_place=session.boundary == run.parent) is not None:
             continue
         if run.marks and not _stands(session, run, undisturbed):
