@@ -26,8 +26,10 @@ def batches(request, launched, tmp_path_factory):
 
     def results_of(state):
         if state.batch not in results:
+            results[state.batch] = None  # a batch that fails is not tried again for each of its states
             folder = tmp_path_factory.mktemp("states")
             results[state.batch] = run_batch(list(selected[state.batch].values()), launched, folder)
+        assert results[state.batch] is not None, "its batch failed"
         return results[state.batch]
 
     return results_of

@@ -1,7 +1,8 @@
 """Batches of states through real kernels, and the judgement of each state.
 
 Four kernels see a batch: plain ipykernel and Audit, then two of Repeat, each a new process with a copy of the folder
-that Audit left. One is asked for all cells again, the other jumps to the state after the last one.
+that Audit had
+after the cells, before the probes. One is asked for all cells again, the other jumps to the state after the last one.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from state_table import EXACT, REBUILT, REPORTED
 HOOK = Path(__file__).parent / "hook"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _HOLE = "HoleUsed"
+LONGEST_S = 40
+"""Seconds for one cell; the machine may be busy."""
 
 
 @dataclass
@@ -57,15 +60,20 @@ def run_batch(states, launched, folder):
         name = {"plain": "python3", "audit": "nbreplay-audit"}.get(way, "nbreplay-repeat")
         environ = {**key, "NBREPLAY_TEST_RAN": str(folder / f"ran {way}"), "PYTHONPATH": _python_path()}
         kernel = launched(name, folders[way], **environ)
+
+        def ready():
+            if way == "audit":  # what the probes do is not part of the state
+                kernel.run("%nbreplay settle", store_history=False)
+                for each in ("served", "jump"):
+                    shutil.copytree(folders["audit"], folders[each])
+
         try:
-            return _see(kernel, way, states, numbered, folder / f"ran {way}")
+            return _see(kernel, way, states, numbered, folder / f"ran {way}", ready)
         finally:
             kernel.stop()
 
     with ThreadPoolExecutor(2) as pool:
         seen = dict(zip(("plain", "audit"), pool.map(see, ("plain", "audit")), strict=True))
-        for way in ("served", "jump"):
-            shutil.copytree(folders["audit"], folders[way])
         seen |= dict(zip(("served", "jump"), pool.map(see, ("served", "jump")), strict=True))
     return seen
 
@@ -77,7 +85,7 @@ def _number(states):
     return [(number, state, source) for number, (state, source) in enumerate(cells, 1)]
 
 
-def _see(kernel, way, states, numbered, log):
+def _see(kernel, way, states, numbered, log, ready):
     seen = {state.name: Seen() for state in states}
     first = len(numbered) + 1
     if way == "jump":
@@ -96,6 +104,7 @@ def _see(kernel, way, states, numbered, log):
         table = kernel.run("%nbreplay vars", store_history=False).result or ""
         for state in states:
             seen[state.name].variables = table
+    ready()
     for number, state in enumerate(states, first):
         before = _ran(log)
         answer = _ask(kernel, state.probe, number, tags=["nbreplay-always"] if way in ("served", "jump") else [])
@@ -108,7 +117,10 @@ def _see(kernel, way, states, numbered, log):
 
 def _ask(kernel, source, number, tags=()):
     metadata = {"nbreplay": {"position": number}, "cellId": f"cell-{number}", "tags": list(tags)}
-    return kernel.run(source, metadata=metadata, stop_on_error=False)
+    try:
+        return kernel.run(source, metadata=metadata, stop_on_error=False, timeout=LONGEST_S)
+    except TimeoutError as e:
+        raise AssertionError(f"no end within {LONGEST_S} s of cell {number}:\n{source}") from e
 
 
 def _ran(log):

@@ -18,6 +18,8 @@ that hundreds of states live in one namespace. Code that is not Python for :mod:
 strings, says ``raw=True`` and uses names that nobody else has.
 """
 
+# ruff: noqa: N815  # names of the visitor protocol
+
 from __future__ import annotations
 
 import ast
@@ -27,7 +29,7 @@ from dataclasses import dataclass, field, replace
 from nbreplay.namespace.bindings import arguments, local_names
 
 EXACT, REBUILT, REPORTED = "exact", "rebuilt", "reported"
-PER_BATCH = 40
+PER_BATCH = 60
 """States of one table that share a notebook, if they do not say with whom."""
 
 
