@@ -88,6 +88,12 @@ class ClientPlanner:
             if len(data) == len(made.hits) and ledger.put_back(made.put_back):
                 break
         self._count(made, wanted)
+        for row in ledger.why(made, specs) if self.cache.serve else ():
+            self.cache.tally().say(row)
+        for key in made.misses if self.cache.record else ():
+            shape = made.prints[key].shape
+            if shape is not None and made.prints[key].provenance is not None:
+                ledger.keep_parts(shape, specs[key])
         if not data and not made.duplicates:
             return expr
         graph = {key: data.get(key) or specs[key] for key in made.misses | data.keys()}

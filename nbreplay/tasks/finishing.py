@@ -112,6 +112,8 @@ class Finishing:
         if run is None:
             return
         entry.run = run
+        if entry.shape is not None:
+            session.ledger.keep_parts(entry.shape, self.plugin.scheduler.tasks[key].run_spec)
         if report.pending:
             early = self._awaited.finished(str(self.plugin.scheduler.tasks[key].run_id), (session, run, entry))
             if early is not None:

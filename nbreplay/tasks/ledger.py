@@ -14,10 +14,10 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xxhash
-from dask._task_spec import DataNode, Task
+from dask._task_spec import DataNode, GraphNode, Task
 
 from nbreplay.config import Settings
 from nbreplay.digest import Digest, Fingerprint
@@ -28,13 +28,17 @@ from nbreplay.serialize import codecs
 from nbreplay.serialize.gate import Trust
 from nbreplay.store import Store
 from nbreplay.tasks.eviction import task_keys
+from nbreplay.tasks.explaining import Explainer, arguments_of, reasons
 from nbreplay.tasks.finding import Again
 from nbreplay.tasks.load import blob_refs, gather, make_load, write_inline
 from nbreplay.tasks.provenance import placed
 from nbreplay.tasks.report import Inline
 from nbreplay.tasks.room import Room
 from nbreplay.tasks.sending import Sending
-from nbreplay.tasks.shape import Key
+from nbreplay.tasks.shape import Key, Shape
+
+if TYPE_CHECKING:
+    from nbreplay.tasks.planner import Plan
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +71,7 @@ class Ledger:
         self._room = Room(store, self.settings.store_max_bytes)
         self._sending = Sending(self.settings.scheduler_transfer_bytes)
         self._seed = secrets.randbits(64)
+        self.explainer = Explainer(store)
         share = self.settings.verify_tasks
         self.again: Again | None = None if share <= 0 else lambda provenance: self._is_sampled(provenance, share)
         """Whether a task is run although it is recorded; another sample in each process."""
@@ -302,6 +307,31 @@ class Ledger:
         except Exception as error:
             logger.warning("the run of task %s was not recorded", run.name, exc_info=True)
             self.problems.append(f"the run of {run.name} was not recorded: {error}")
+
+    # ------------------------------------------------------------ explaining
+
+    def why(self, made: Plan, nodes: Mapping[Key, GraphNode]) -> list[str]:
+        """Return why tasks of a plan run that could have been served. It never raises: it only tells."""
+        try:
+            return reasons(self, made, nodes)
+        except Exception:
+            logger.warning("why tasks run could not be found out", exc_info=True)
+            return []
+
+    def keep_parts(self, shape: Shape, node: GraphNode | None) -> None:
+        """Record what the fingerprint of a task was made from, that :meth:`why` can tell. Returns at once."""
+        if self.explainer.has_room(shape):
+            call = arguments_of(node)
+            if self.explainer.is_new(shape, call):
+                self._last = self._thread.submit(self._keep_parts, shape, call)
+
+    def _keep_parts(self, shape: Shape, call: tuple[str, ...]) -> None:
+        try:
+            self.explainer.keep(shape, call)
+        except Exception:
+            logger.warning("the parts of task %s were not recorded", shape.name, exc_info=True)
+
+    # ------------------------------------------------------------ the end
 
     def settle(self, timeout_s: float | None = None) -> None:
         """Wait until all that was handed in is recorded."""

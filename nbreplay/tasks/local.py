@@ -103,6 +103,9 @@ class LocalRun:
             self.entries[key] = entry
         for run in made.put_back:
             tally.wrote(run.files_written)
+        if self.cache.serve and made.misses:
+            for row in self.ledger.why(made, self.specs):
+                tally.say(row)
 
     def graph(self) -> dict[Key, GraphNode]:
         """Return the graph that is run."""
@@ -157,6 +160,8 @@ class LocalRun:
             if run is None:
                 return
             entry.run = run
+            if entry.shape is not None:
+                self.ledger.keep_parts(entry.shape, self.specs[key])
             if stored is not None:
                 keep_written(self.ledger, run, stored)
             elif report.pending:

@@ -44,6 +44,10 @@ class Planning:
             return
         made, loads = self._plan(session, specs, self._needed(specs, keys, tasks), known, never)
         self._apply(session, made, loads, keys, stimulus_id)
+        if session.serve and made.misses:
+            tally = session.tally()
+            for row in session.ledger.why(made, specs):
+                tally.say(row)
 
     def _view(self, tasks: Iterable[Key]) -> tuple[dict[Key, GraphNode], dict[Key, Known], dict[Key, str]]:
         entries, states = self.plugin.entries, self.plugin.scheduler.tasks

@@ -10,6 +10,7 @@ from typing import Any
 
 from nbreplay.fingerprint import Mode, walk
 from nbreplay.fingerprint.atoms import register_atom
+from nbreplay.tasks.explaining import remember
 from nbreplay.tasks.literal import Literals
 from nbreplay.tasks.relative import relative_to
 from nbreplay.tasks.shape import Coded
@@ -17,9 +18,6 @@ from nbreplay.tasks.shaper import Shaper
 
 LIFTED = frozenset({"files"})
 """Kinds of refusal that do not stand where the files of a task are traced."""
-
-MAX_TEXT = 4000
-"""Characters of a component's source or description that a record keeps."""
 
 
 class FingerprintCoder:
@@ -36,34 +34,35 @@ class FingerprintCoder:
     def __init__(self, *, traced: bool = True, root: Path | None = None) -> None:
         self.root = root
         self.lifted = LIFTED if traced else frozenset()
-        self._memo: dict[int, tuple[object, Coded]] = {}
+        self._memo: dict[tuple[int, bool], tuple[object, Coded]] = {}
 
     def callable(self, func: Callable[..., Any]) -> Coded:
         """Return the transitive identity of *func*."""
-        return self._code(func)
+        return self._code(func, True)
 
     def value(self, value: object) -> Coded:
         """Return the identity of the content of *value*, code in it included."""
-        return self._code(value)
+        return self._code(value, False)
 
-    def _code(self, value: object) -> Coded:
-        known = self._memo.get(id(value))
+    def _code(self, value: object, called: bool) -> Coded:
+        known = self._memo.get((id(value), called))
         if known is not None and known[0] is value:
             return known[1]
-        coded = self._walk(value)
-        self._memo[id(value)] = (value, coded)
+        coded = self._walk(value, called)
+        self._memo[id(value), called] = (value, coded)
         return coded
 
-    def _walk(self, value: object) -> Coded:
+    def _walk(self, value: object, called: bool) -> Coded:
         if _is_volatile(value):
             return Coded(bytes(16), ("declared volatile",))
         try:
             with relative_to(self.root) as met:
-                seen = walk(value, mode=Mode.TASK)
+                seen = walk(value, mode=Mode.TASK, called=called)
         except Exception as error:  # noqa: BLE001  # anything a user's object, or a cluster, may raise
             # Whatever a user's object raises while it is looked at, the task runs.
             return Coded(bytes(16), (f"a {type(value).__name__} cannot be fingerprinted: {error}",))
         refusals = [str(r) for r in seen.refusals if getattr(r, "kind", "") not in self.lifted]
+        remember(seen.components)
         parts = tuple((c.label, c.name, c.digest, "") for c in seen.components)
         imported = any(map(_is_imported, seen.definitions))
         return Coded(bytes.fromhex(seen.digest), tuple(refusals), parts, imported, met.path)

@@ -259,7 +259,9 @@ class _Building:
         if literals.encode(arg, parts):
             self.paths |= literals.met_path
         elif callable(arg):
-            parts += (b"F", self._callable(arg))
+            # It is handed on: whoever gets it may look at its name.
+            self._watch_for_shuffles(arg)
+            parts += (b"F", self._value(arg))
         else:
             parts += (b"V", self._value(arg))
 
@@ -267,9 +269,12 @@ class _Building:
         return self._take(self.shaper.coder.value(value))
 
     def _callable(self, func: Callable[..., Any]) -> bytes:
+        self._watch_for_shuffles(func)
+        return self._take(self.shaper.coder.callable(func))
+
+    def _watch_for_shuffles(self, func: Callable[..., Any]) -> None:
         if self.place is None and is_side_effect(func):
             self.refusals.append("part of a peer-to-peer shuffle")
-        return self._take(self.shaper.coder.callable(func))
 
     def _take(self, coded: Coded) -> bytes:
         if coded.refusals:
