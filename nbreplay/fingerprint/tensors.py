@@ -14,7 +14,7 @@ from nbreplay.fingerprint.mappings import named_parts
 from nbreplay.fingerprint.openers import CHOOSERS, Opener, Parts
 from nbreplay.fingerprint.reduced import by_reduce
 from nbreplay.fingerprint.state import shape_of, state_dict
-from nbreplay.fingerprint.walker import Walker
+from nbreplay.fingerprint.walker import Memory, Walker
 
 _PARTS = {
     "torch.sparse_coo": ("_indices", "_values"),
@@ -27,6 +27,11 @@ _PARTS = {
 
 def write_tensor(w: Walker, obj: Any) -> Parts:
     layout = str(obj.layout)
+    if w.exact and layout == "torch.strided" and obj.device.type == "cpu" and not obj.is_quantized:
+        if not w.number(obj):
+            return None
+        w.link(obj)
+        return _exact(w, obj)
     # What else there is (quantised, nested, other back ends) goes as pickle takes it.
     if w.exact or obj.is_quantized or obj.is_nested or (layout != "torch.strided" and layout not in _PARTS):
         return by_reduce(w, obj, shape_of(type(obj)))
@@ -59,6 +64,62 @@ def _tensor(w: Walker, obj: Any, layout: str) -> Iterator[Any]:
     if obj.is_leaf and obj.grad is not None:
         w.out += b"grad"
         yield obj.grad
+
+
+def _exact(w: Walker, obj: Any) -> Iterator[Any]:
+    """Write all that can be observed: the memory with its place in the storage, gradient, hooks, what it was computed
+    from."""
+    import torch
+
+    plain = obj.detach()
+    bits = b"n" if plain.is_neg() else b"j" if plain.is_conj() else b"."
+    w.out += b"tx" + text(str(obj.dtype)) + bits + (b"G" if obj.requires_grad else b"-")
+    w.out += length(obj.ndim) + b"".join(map(length, obj.shape)) + b"".join(map(of_int, obj.stride()))
+    storage = obj.untyped_storage()
+    start, here = storage.data_ptr(), obj.data_ptr()
+    if storage.nbytes():
+        w.spans.append((start, start + storage.nbytes()))
+    known = w.memory.get(-start)
+    if known is None:
+        known = w.memory[-start] = Memory(here)
+    if w.number(known):
+        known.first = here
+        w.out += b"new"
+    else:
+        w.out += of_int(here - known.first)
+    if plain.numel():
+        if plain.is_conj():
+            plain = torch._C._conj(plain)  # type: ignore[attr-defined]  # what lies in the memory
+        if plain.is_neg():
+            plain = plain._neg_view()
+        flat = plain.contiguous().reshape(-1).view(torch.uint8).numpy()
+        w.out += buffer_bytes(w, flat, flat.__array_interface__["data"][0])
+    yield from write_type_of(w, type(obj))
+    yield from named_parts(w, state_dict(obj) or {})
+    yield obj._backward_hooks
+    yield getattr(obj, "_post_accumulate_grad_hooks", None)
+    if obj.is_leaf:
+        yield obj.grad
+    else:
+        w.out += b"of" + text(type(obj.grad_fn).__name__)
+        yield from _leaves(w, obj.grad_fn)
+
+
+_MOST_NODES = 10_000
+"""Nodes of a graph that are looked at for the tensors that it ends in."""
+
+
+def _leaves(w: Walker, node: Any) -> Iterator[Any]:
+    """Yield the tensors whose gradients a graph adds to."""
+    seen, front = {node}, [node]
+    while front and len(seen) < _MOST_NODES:
+        at = front.pop()
+        variable = getattr(at, "variable", None)
+        if variable is not None:
+            yield w.hold(variable)
+        fresh = [each for each, _ in at.next_functions if each is not None and each not in seen]
+        seen.update(fresh)
+        front += fresh
 
 
 def _choose(cls: type) -> Opener | None:

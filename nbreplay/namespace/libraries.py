@@ -10,6 +10,7 @@ from types import ModuleType
 
 from nbreplay.namespace.live import Live
 from nbreplay.namespace.touched import CellNames
+from nbreplay.serialize.of_matplotlib import open_figures
 from nbreplay.serialize.standin import StandIn
 
 _NO_HIDDEN_STATE = frozenset(
@@ -27,8 +28,17 @@ def names_of_libraries(live: Live, cell: CellNames) -> set[str]:
     return {
         name
         for name, state in live.states.items()
-        if state.type_name != "module" and not used.isdisjoint(_of_unit(live, name))
+        if state.type_name != "module" and not (used & _of_unit(live, name)) <= _unreachable(live, name)
     }
+
+
+def _unreachable(live: Live, name: str) -> set[str]:
+    """Return the libraries that could not change what *name* holds, unless it is named: pyplot knows open figures."""
+    known = live.known.get(name)
+    if known is None or known.held is None:
+        return set()
+    figures = open_figures().values()
+    return set() if any(id(figure) in known.held for figure in figures) else {"matplotlib", "mpl_toolkits"}
 
 
 def _used(live: Live, names: Iterable[str]) -> set[str]:

@@ -15,6 +15,7 @@ from nbreplay.namespace.ambient import RNG, Ambient
 from nbreplay.namespace.background import running
 from nbreplay.namespace.capture import Capture, Stopped
 from nbreplay.namespace.checkpoint import Capturing
+from nbreplay.namespace.figures import unheld
 from nbreplay.namespace.hooks import hooks, names_of_hooks
 from nbreplay.namespace.libraries import names_of_libraries
 from nbreplay.namespace.live import Live
@@ -27,6 +28,7 @@ from nbreplay.namespace.touched import CellNames, Touched
 from nbreplay.namespace.variables import VariableRow
 from nbreplay.namespace.writing import unwritten, write
 from nbreplay.records import BlobRef, Group, NameState, Reads, Writes
+from nbreplay.serialize.of_matplotlib import open_figures
 from nbreplay.store import Store
 
 _OF_OWNERS = frozenset({"resize", "owndata", "OWNDATA", "flags"})
@@ -222,6 +224,13 @@ class Tracker:
         live.results.align()
         live.release(names)
         return problems
+
+    def loose_figure(self) -> str:
+        """Return which figure pyplot holds and no name does, in words; "" if there is none."""
+        if not open_figures():
+            return ""
+        numbers = unheld({ident for known in self._live.known.values() for ident in known.ids})
+        return f"pyplot holds figure {numbers[0]}, and no name does" if numbers else ""
 
     def leave_ambient(self) -> None:
         """Do not put any ambient state back: for a namespace apart, in the process of another."""

@@ -11,7 +11,10 @@ OWNED_BYTES = 16 << 20
 
 
 class Form(NamedTuple):
-    """The array at the root of a memory: the first to look at it. *owned*: the memory is its own."""
+    """The array at the root of a memory: the first to look at it. *owned*: the memory is its own.
+
+    *kind* is its class, or the name of the library whose memory it is: see :func:`bytes_of`.
+    """
 
     kind: Any
     dtype: Any
@@ -40,11 +43,14 @@ class Loaded:
         form, size = self.form, len(self.data)
         if form is None or form.dtype.itemsize * _count(form.shape) != size or not size:
             self._make_part(numpy)
-            if form is not None and not size:
+            if form is not None and not size and not isinstance(form.kind, str):
                 self.root = numpy.ndarray.__new__(form.kind, form.shape, form.dtype)
                 self.root.flags.writeable = form.writeable
             return
-        if form.owned and (size <= OWNED_BYTES or current().session.owning):
+        if isinstance(form.kind, str):
+            self.raw = self.root = bytes_of(form.kind, size)
+            self.raw[:] = numpy.frombuffer(self.data, numpy.uint8)
+        elif form.owned and (size <= OWNED_BYTES or current().session.owning):
             self.root = numpy.ndarray.__new__(form.kind, form.shape, form.dtype, strides=form.strides)
             self.raw = flat_bytes(self.root, numpy)
             if self.raw is not None:
@@ -76,6 +82,15 @@ class Loaded:
         current().session.memories[id(root)] = root
         self.raw = root
         self.root = made
+
+
+def bytes_of(library: str, size: int) -> Any:
+    """Return an array of bytes on memory that *library* owns, and can resize."""
+    if library != "torch":
+        raise ValueError(f"no memory of {library} is known")
+    from nbreplay.serialize import of_torch
+
+    return of_torch.own_bytes(size)
 
 
 def _count(shape: tuple[int, ...]) -> int:

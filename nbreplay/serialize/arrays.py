@@ -133,10 +133,18 @@ class Memories:
             source = source.obj
         return root, source if type(source) in (bytes, bytearray, array.array) else None
 
-    def _memory(self, low: int, high: int, value: Any, root: Any, numpy: Any) -> Memory:
+    def of_library(self, place: int, size: int, low: int, high: int, owner: Any, kind: str) -> Memory:
+        """Return a memory that *owner*, no array, has: *kind* says of which library, for what makes it again."""
+        numpy = sys.modules["numpy"]
+        root = numpy.asarray(_bytes_at(place, size, owner))
+        self.held.append(root)
+        form = Form(kind, root.dtype, root.shape, root.strides, True, True)
+        return self._memory(low, high, root, root, numpy, form)
+
+    def _memory(self, low: int, high: int, value: Any, root: Any, numpy: Any, form: Form | None = None) -> Memory:
         """Return the memory that holds the addresses from *low* to *high*, which *value* covers."""
         place, size = _extent(root, numpy)
-        form: Form | None = self._form(root)
+        form = form or self._form(root)
         for start, stop in self.joined:
             if start <= low and high <= stop and low < high:
                 if (start, stop - start) != (place, size):

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nbreplay.namespace import figures
 from nbreplay.namespace.ambient import Probe
 from nbreplay.namespace.probes import accessors, generators, libraries, options, process
 
 
 def probes(root: Path) -> list[Probe]:
     """Return all probes, in the order in which they are put back; generators are last."""
-    of_libraries = [*options.probes(), *libraries.probes(), *accessors.probes()]
+    of_libraries = [*options.probes(), *libraries.probes(), *accessors.probes(), *figures.probes()]
     return [*process.probes(root), *of_libraries, *generators.probes()]
