@@ -13,6 +13,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import nbreplay
 from nbreplay.fingerprint.leaves import text
 
 
@@ -51,6 +52,8 @@ def _version(name: str) -> str | None:
 
 @cache
 def _installed_top(top: str) -> Installed | None:
+    if top == _OURS:  # in nearly every pickle: from a checkout it would cost the look at all distributions
+        return Installed(_OURS, nbreplay.__version__)
     version = _version(top)
     if version is not None:
         return Installed(top, version)
@@ -64,7 +67,7 @@ def _installed_top(top: str) -> Installed | None:
 def judge(module_name: str, file: str | None) -> Installed | None:
     top = module_name.partition(".")[0]
     if top == _OURS:
-        return Installed(_OURS, _version(_OURS) or "0")
+        return _installed_top(_OURS)
     if file is None:
         # Built in, frozen, or made in memory.
         return _PYTHON if top in sys.stdlib_module_names or top in sys.builtin_module_names else None
@@ -77,6 +80,8 @@ def judge(module_name: str, file: str | None) -> Installed | None:
 
 
 _known: dict[tuple[str, str | None], Installed | None] = {}
+_quick: dict[str, tuple[ModuleType, str, Installed | None]] = {}
+"""By name: a module as it was when it was last looked at, its file, and the answer."""
 
 
 def installed(module_name: str | None) -> Installed | None:
@@ -86,6 +91,9 @@ def installed(module_name: str | None) -> Installed | None:
     module = sys.modules.get(module_name)
     if module is None:
         return None
+    quick = _quick.get(module_name)
+    if quick is not None and quick[0] is module and module.__dict__.get("__file__") is quick[1]:
+        return quick[2]
     file = _file_of(module)
     key = (module_name, file)
     if key not in _known:
@@ -93,6 +101,8 @@ def installed(module_name: str | None) -> Installed | None:
     found = _known[key]
     if found is None and file is None:
         return _by_parent(module_name)
+    if type(module) is ModuleType and isinstance(module.__dict__.get("__file__"), str):
+        _quick[module_name] = (module, module.__dict__["__file__"], found)
     return found
 
 
