@@ -51,7 +51,6 @@ class NBReplayApp(IPKernelApp):
 
     def start(self) -> None:
         """Answer requests until the kernel is shut down, then let the engine end what it writes."""
-        threading.Thread(target=_warm, name="nbreplay-warm", daemon=True).start()
         try:
             super().start()
         finally:
@@ -60,7 +59,7 @@ class NBReplayApp(IPKernelApp):
 
 
 def _warm() -> None:
-    """Import the engine while the client shakes hands; the first cell need not wait for it, or less."""
+    """Import the engine while the kernel starts and the client shakes hands: the first cell need not wait for it."""
     with contextlib.suppress(Exception):  # the first cell tries again, and says what is wrong
         importlib.import_module("nbreplay.replay.engine").warm()
 
@@ -70,6 +69,7 @@ def launch(policy: str) -> None:
     if os.environ.get("NBREPLAY", "").strip().lower() in OFF:
         _launch_plain()
         return
+    threading.Thread(target=_warm, name="nbreplay-warm", daemon=True).start()
     app = NBReplayApp.instance(kernel_class=KERNELS[policy])
     app.initialize()
     app.start()

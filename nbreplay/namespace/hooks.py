@@ -7,6 +7,7 @@ found through the modules that are followed anyway.
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]  # CPython's own; it has no stub
 import builtins
 import gc
 import logging
@@ -32,6 +33,7 @@ _SYS = ("excepthook", "unraisablehook", "displayhook", "breakpointhook", "stdout
 _WARNINGS = ("showwarning", "formatwarning", "_showwarnmsg_impl")
 _EVENTS = ("pre_execute", "pre_run_cell", "post_execute", "post_run_cell")
 _BUILTINS = dict(vars(builtins))
+_SIGNALS = tuple(map(int, signal.valid_signals()))
 
 
 def names_of_hooks(live: Live) -> set[str]:
@@ -53,8 +55,10 @@ def hooks(live: Live) -> list[Any]:
 
 
 def _installed(live: Live) -> Iterator[Any]:
-    for number in signal.valid_signals():
-        yield signal.getsignal(number)
+    for number in _SIGNALS:
+        handler = _signal.getsignal(number)  # signal's own makes an enum member of every number: this runs at each cell
+        if callable(handler):
+            yield handler
     yield from gc.callbacks
     yield from (sys.gettrace(), sys.getprofile(), threading.gettrace(), threading.getprofile())
     for owner, names in ((sys, _SYS), (warnings, _WARNINGS)):
@@ -85,6 +89,8 @@ def _of_the_shell(live: Live) -> Iterator[Any]:
 
 def _is_users(live: Live, value: Any) -> bool:
     """Whether *value* is code of the notebook's, an instance of its classes, or a method of an object of its."""
+    if value is None:
+        return False
     for _ in range(4):
         if isinstance(value, partial):
             value = value.func

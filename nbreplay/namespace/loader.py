@@ -62,7 +62,7 @@ class Loader:
         for key in early:
             if not key.startswith(RNG):
                 self._put(key, problems)
-        if wanted and live.pending_modules:
+        if live.pending_modules and any(map(self._needs_modules, wanted)):
             moved = True
             self._import(problems)
         try:
@@ -79,6 +79,14 @@ class Loader:
             if moved:
                 live.ambient.rebase()
         return problems
+
+    def _needs_modules(self, name: str) -> bool:
+        """Whether *name* is made of more than builtin types; for those alone nothing has to be imported."""
+        state = self.live.state(name)
+        unit = self.live.units.get(state.unit or "") if state is not None else None
+        if unit is None or any("/d" in need for need in unit.needs):
+            return True
+        return any(module.partition(".")[0] not in ("builtins", "nbreplay") for module, _ in unit.modules)
 
     def _phase(self, name: str) -> tuple[int, str]:
         """Return when *name* is loaded: code of classes may look up modules and functions while values are loaded."""
