@@ -140,7 +140,7 @@ _NAMES: dict[Why, str] = {
         posix: system fork forkpty posix_spawn posix_spawnp kill
     """,
     ("dask", "submits tasks of its own"): """
-        distributed dask.distributed distributed.worker distributed.client:
+        distributed dask.distributed distributed.worker distributed.client distributed.worker_client:
             get_client get_worker worker_client secede rejoin get_task_stream Client LocalCluster Worker
     """,
 }

@@ -161,7 +161,8 @@ class Program:
                 "    '''Something.'''" if function["comment"] % 2 else "",
                 "    note(salt)",
                 "    first = int(Path(reads).read_text()) if reads else 0",
-                f"    value = mix({function['const']}, salt, {inner}, flat(parts), flat(named)) {'+ 0 ' * function['same']}",
+                f"    value = mix({function['const']}, salt, {inner}, flat(parts), flat(named))"
+                + " + 0" * function["same"],
                 "    if writes:",
                 "        Path(writes).write_text(str(value))",
                 "    return value",
@@ -269,9 +270,7 @@ class Meaning:
         content = self.program.files[task["reads"]] if task["reads"] else None
         code = function["const"], function["same"], self._helper_code(function["helper"])
         form = task["form"]
-        if form in ("args", "kwargs") and not task["above"]:
-            form = "none"
-        elif form == "nested" and not task["above"]:
+        if form in ("args", "kwargs", "nested") and not task["above"]:
             form = "none"
         writes = self.program.output(number) if task["writes"] else None
         return code, task["salt"], task["reads"], content, writes, form

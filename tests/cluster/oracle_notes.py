@@ -6,6 +6,7 @@ Imported by name in every process of a cluster: :data:`note` is pickled as a ref
 from __future__ import annotations
 
 import os
+import threading
 
 
 class Note:
@@ -32,3 +33,30 @@ def start(path):
         os.close(note.fd)
     note.fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     register_atom(Note, lambda one: b"note")
+
+
+class Gate:
+    """Holds tasks of this process until the test lets them go; as unseen as a note."""
+
+    def __init__(self):
+        self.open = threading.Event()
+        self.reached = threading.Event()
+
+    def __call__(self):
+        self.reached.set()
+        assert self.open.wait(30)
+
+    def __reduce__(self):
+        return "gate"
+
+
+gate = Gate()
+
+
+def close_gate():
+    """Let tasks wait from now on."""
+    from nbreplay.fingerprint.atoms import register_atom
+
+    register_atom(Gate, lambda one: b"gate")
+    gate.open.clear()
+    gate.reached.clear()

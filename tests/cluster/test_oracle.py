@@ -154,6 +154,7 @@ def one_round(rig, program, knows, rng, number, edits):
         rig.cache.settle()
         check(rig.ran(), must, may, (edits, "part", part))
         for path, text in knows.files(program, wanted).items():
+            assert (rig.work / path).exists(), (edits, path)
             assert (rig.work / path).read_text() == text, (edits, path)
         held.append(futures)
         expected |= dict.fromkeys(wanted)
