@@ -7,7 +7,7 @@ from typing import Any
 
 from nbreplay.digest import CHUNK_BYTES, chunk_digests, digest_chunked, flat
 from nbreplay.fingerprint.leaves import length, text
-from nbreplay.fingerprint.openers import OPENERS, Parts
+from nbreplay.fingerprint.openers import CHOOSERS, OPENERS, Opener, Parts
 from nbreplay.fingerprint.walker import Walker
 
 _FEW_BYTES = 64
@@ -76,4 +76,23 @@ def write_memoryview(w: Walker, obj: memoryview) -> Parts:
     return (obj.obj,) if w.exact else None
 
 
+def write_ctypes(w: Walker, obj: Any) -> Parts:
+    """Write an array, structure or number of ctypes; arrays of numpy's may view its memory."""
+    import ctypes
+
+    from nbreplay.fingerprint.reduced import by_reduce
+    from nbreplay.fingerprint.state import shape_of
+
+    if w.exact:
+        start = ctypes.addressof(obj)
+        w.spans.append((start, start + ctypes.sizeof(obj)))
+    return by_reduce(w, obj, shape_of(type(obj)))
+
+
+def _choose(cls: type) -> Opener | None:
+    made = type(cls).__module__ == "_ctypes" and (hasattr(cls, "_type_") or hasattr(cls, "_fields_"))
+    return write_ctypes if made else None
+
+
+CHOOSERS.insert(0, _choose)
 OPENERS.update({bytearray: write_bytearray, array.array: write_array, memoryview: write_memoryview})

@@ -131,7 +131,8 @@ class Memories:
         source = root.base
         if isinstance(source, memoryview):
             source = source.obj
-        return root, source if type(source) in (bytes, bytearray, array.array) else None
+        known = type(source) in (bytes, bytearray, array.array) or type(type(source)).__module__ == "_ctypes"
+        return root, source if known else None
 
     def of_library(self, place: int, size: int, low: int, high: int, owner: Any, kind: str) -> Memory:
         """Return a memory that *owner*, no array, has: *kind* says of which library, for what makes it again."""
