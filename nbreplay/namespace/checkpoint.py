@@ -113,10 +113,16 @@ class Capturing:
         if self.touched.everything or live.all_dirty or live.owed:
             return ""
         foreseen = live.reach(live.results.mean(self.touched.names), members=True) | live.dirty
-        suspects = sorted(name for name in changed - foreseen if name in live.states and name not in live.unloaded)
-        return next(
-            (name for name in suspects if name not in states or states[name].digest != live.states[name].digest), ""
-        )
+        redefined = set(filter(is_definition, states))
+        for name in sorted(changed - foreseen):
+            if name not in live.states or name in live.unloaded:
+                continue
+            known = live.known.get(name)
+            if known is not None and not redefined.isdisjoint(known.definitions):
+                continue  # its class changed
+            if name not in states or states[name].digest != live.states[name].digest:
+                return name
+        return ""
 
     def _modules(self) -> None:
         live = self.live

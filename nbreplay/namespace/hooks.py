@@ -21,7 +21,7 @@ from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
-from nbreplay.fingerprint import Mode, WalkStopped, walk
+from nbreplay.fingerprint import Mode, Walk, WalkStopped, walk
 from nbreplay.namespace.hidden import shareable
 from nbreplay.namespace.live import Live
 from nbreplay.namespace.manifest import is_name
@@ -44,9 +44,23 @@ def names_of_hooks(live: Live) -> set[str]:
             found = walk(hook, mode=Mode.NAMESPACE, home=live.user_ns, budget_s=LOOK_S)
         except WalkStopped:
             return set(live.states)
-        names |= found.globals
-        names.update(filter(is_name, live.partition.owners(shareable(found.objects))))
+        names |= found.globals | _sharing(live, found)
     return names
+
+
+def shared_with_hooks(live: Live) -> set[str]:
+    """Return the names that share objects with hooks: restored, they would be objects that no hook knows."""
+    names: set[str] = set()
+    for hook in hooks(live):
+        try:
+            names |= _sharing(live, walk(hook, mode=Mode.NAMESPACE, home=live.user_ns, budget_s=LOOK_S))
+        except WalkStopped:
+            return set(live.states)
+    return names
+
+
+def _sharing(live: Live, found: Walk) -> set[str]:
+    return set(filter(is_name, live.partition.owners(shareable(found.objects))))
 
 
 def hooks(live: Live) -> list[Any]:

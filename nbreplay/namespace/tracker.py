@@ -16,7 +16,7 @@ from nbreplay.namespace.background import running
 from nbreplay.namespace.capture import Capture, Stopped
 from nbreplay.namespace.checkpoint import Capturing
 from nbreplay.namespace.figures import unheld
-from nbreplay.namespace.hooks import hooks, names_of_hooks
+from nbreplay.namespace.hooks import hooks, names_of_hooks, shared_with_hooks
 from nbreplay.namespace.libraries import names_of_libraries
 from nbreplay.namespace.live import Live
 from nbreplay.namespace.loader import Loader
@@ -116,6 +116,10 @@ class Tracker:
     def hooks(self) -> list[Any]:
         """Return the notebook's functions and objects that the process was told to call."""
         return hooks(self._live)
+
+    def shared_with_hooks(self) -> set[str]:
+        """Return the names that share objects with hooks."""
+        return shared_with_hooks(self._live)
 
     def loaded(self, name: str) -> bool:
         """Whether the value of *name* is in the namespace."""

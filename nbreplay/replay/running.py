@@ -226,6 +226,14 @@ class Running:
         for name, digest in self.reads.names.items():
             if digest is not None and name in changed and name not in shared:
                 groups[(name,)] = Group(names=(name,), digest=digest)
+        names, definitions = dict(self.reads.names), dict(self.reads.definitions)
+        # Instances change with their class, though the cell names only that: what they were before counts.
+        for name in sorted(changed.difference(self.touched.names, names)):
+            state = self.session.tracker.states.get(name)
+            if state is not None:
+                groups.update((group.names, group) for group in self.session.tracker.group_of([name]))
+                names[name] = state.digest
+                definitions[name] = state.definitions
         after = self.session.tracker.ambient_digests()
         ambient = dict(self.reads.ambient)
         for key, digest in self.ambient_before.items():
@@ -234,7 +242,9 @@ class Running:
                 ambient.pop(key, None)
                 if after.get(key) != digest:
                     ambient[key] = digest
-        return replace(self.reads, groups=tuple(groups.values()), ambient=ambient)
+        return replace(
+            self.reads, names=names, groups=tuple(groups.values()), ambient=ambient, definitions=definitions
+        )
 
     def _marks(self, refusals: list[str], seen: list[str], tasks: CellTasks, capture: Capture) -> tuple[str, ...]:
         marks = [*seen, *tasks.marks, *static_marks(self.request.transformed, self.session.tracker.user_ns)]
@@ -266,6 +276,9 @@ class Running:
         hooks = tracker.hooks()
         if {id(hook) for hook in hooks} != before:
             return "it changes what Python or a library calls by itself"
+        shared = sorted(tracker.shared_with_hooks().intersection(capture.changed)) if hooks else []
+        if shared:
+            return f"{shared[0]} is also in what Python or a library calls by itself"
         if capture.unforeseen:
             return f"it changed {capture.unforeseen}, to which its code does not lead"
         return ""
