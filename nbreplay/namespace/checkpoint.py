@@ -115,11 +115,11 @@ class Capturing:
         foreseen = live.reach(live.results.mean(self.touched.names), members=True) | live.dirty
         redefined = set(filter(is_definition, states))
         for name in sorted(changed - foreseen):
+            known = live.known.get(name)
             if name not in live.states or name in live.unloaded:
                 continue
-            known = live.known.get(name)
-            if known is not None and not redefined.isdisjoint(known.definitions):
-                continue  # its class changed
+            if known is not None and (known.opaque or not redefined.isdisjoint(known.definitions)):
+                continue  # what cannot be looked into seems to change all the time; instances change with their class
             if name not in states or states[name].digest != live.states[name].digest:
                 return name
         return ""
