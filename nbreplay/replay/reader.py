@@ -7,7 +7,7 @@ from types import TracebackType
 
 from nbreplay.errors import StoreForeign
 from nbreplay.namespace import Manifest
-from nbreplay.records import CellRun, CellVisit, Doubt, TaskRun, from_bytes
+from nbreplay.records import CellRun, CellVisit, Doubt, TaskDiffers, TaskRun, from_bytes
 from nbreplay.replay.commit import VISIT
 from nbreplay.replay.lineage import Lineage
 from nbreplay.replay.session import read_runs
@@ -77,6 +77,16 @@ class StoreReader:
         for stored in self._store.scan("task"):
             try:
                 found.append(from_bytes(TaskRun, stored.body))
+            except ValueError:
+                continue
+        return found
+
+    def differing(self) -> list[TaskDiffers]:
+        """Return each time that a task gave another result for the same inputs than the one that is kept."""
+        found = []
+        for stored in self._store.scan("differs"):
+            try:
+                found.append(from_bytes(TaskDiffers, stored.body))
             except ValueError:
                 continue
         return found

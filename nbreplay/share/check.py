@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ def findings(reader: StoreReader, root: Path) -> list[Finding]:
     """Return what differs between the newest recorded runs of *reader* and this place; none if all can be repeated."""
     runs = _newest(reader)
     found = [*_python(runs), *_packages(runs), *_inputs(runs, root), *_trust(reader), *_disk(reader, root)]
+    found += _differing(reader)
     if not runs:
         found.append(
             Finding(
@@ -123,6 +125,20 @@ def _trust(reader: StoreReader) -> Iterator[Finding]:
             found="somebody else's",
             severity="recompute",
             remedy="nbreplay unpack FILE --trust, if you trust its sender",
+        )
+
+
+def _differing(reader: StoreReader) -> Iterator[Finding]:
+    """Tasks that gave different results for the same inputs: what is served is the first of them."""
+    times = Counter(differing.name for differing in reader.differing())
+    for name, count in times.most_common():
+        yield Finding(
+            what="nondeterministic task",
+            where=name,
+            required="the same result for the same inputs",
+            found=f"another one, {count} time{'s' if count > 1 else ''}",
+            severity="note",
+            remedy="the first result is served; mark it with nbreplay.volatile if it must run each time",
         )
 
 

@@ -42,6 +42,9 @@ assert HEADER_BYTES == 64
 
 PROBE_BYTES = 1 << 20
 """Content is compressed if a sample of this size says that it pays."""
+GLANCE_BYTES = 64 << 10
+GLANCE_RATIO = 1.1
+"""Content of which a sample of the first size does not shrink by this factor is kept raw without a closer look."""
 PROBE_PIECES = 16
 """The sample is taken in pieces, over all of the content: a file's start often differs from the rest of it."""
 SMALLEST_COMPRESSED = 512
@@ -121,13 +124,21 @@ def pays(size_bytes: int, sample: Callable[[int, int], Buffer], ratio: float) ->
     """
     if size_bytes < SMALLEST_COMPRESSED:
         return False
-    if size_bytes > PROBE_BYTES:
-        piece = PROBE_BYTES // PROBE_PIECES
+    # Most of what is large are random numbers: a glance tells, and costs a tenth of looking.
+    return all(
+        _shrinks(size_bytes, sample, probe_bytes, factor)
+        for probe_bytes, factor in ((GLANCE_BYTES, min(ratio, GLANCE_RATIO)), (PROBE_BYTES, ratio))
+    )
+
+
+def _shrinks(size_bytes: int, sample: Callable[[int, int], Buffer], probe_bytes: int, factor: float) -> bool:
+    if size_bytes > probe_bytes:
+        piece = probe_bytes // PROBE_PIECES
         step = (size_bytes - piece) // (PROBE_PIECES - 1)
         probe: Buffer = b"".join(sample(i * step, i * step + piece) for i in range(PROBE_PIECES))
     else:
         probe = sample(0, size_bytes)
-    return len(_zstd().compress(probe)) * ratio < len(probe)
+    return len(_zstd().compress(probe)) * factor < len(probe)
 
 
 def compressed(size_bytes: int, pieces: Iterable[Buffer]) -> Iterator[bytes]:

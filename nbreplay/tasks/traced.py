@@ -194,7 +194,7 @@ def report(
     again_s = seconds + order.above_s
     if not (order.keep or writes or worth_keeping(again_s, size)):
         return Report(**said, not_kept=f"cheaper to compute ({again_s:.3f} s) than to load ({size} bytes)")
-    placed = placed or _names_folder([dumped.stream, *dumped.buffers], order.root)
+    placed = placed or _names_folder([dumped.stream, *_may_hold_text(value, dumped.buffers)], order.root)
     if size <= order.inline_bytes:
         return Report(**said, placed=placed, inline=as_inline(dumped))
     if later(token, dumped, digest, order, value):
@@ -210,12 +210,21 @@ def as_inline(dumped: codecs.Dumped) -> Inline:
 def _names_folder(parts: list[Any], root: str) -> bool:
     """Whether the folder's own name is somewhere in *parts*; then they mean something in this place only."""
     name = os.fsencode(root)
+    wide = root.encode("utf-32-le", "surrogatepass")  # as arrays of text hold it
     for part in parts:
-        view = flat(part)
         # bytes has a fast search and memoryview none; a copy costs less than the write that follows.
-        if name in bytes(view):
+        data = bytes(flat(part))
+        if name in data or (b"\0\0\0" in data and wide in data):
             return True
     return False
+
+
+def _may_hold_text(value: object, buffers: list[memoryview]) -> list[memoryview]:
+    """Return the *buffers* of *value* in which there may be text; an array of numbers that are no bytes has none."""
+    dtype = getattr(value, "dtype", None)
+    if type(value).__module__ != "numpy" or dtype is None:
+        return buffers
+    return [] if getattr(dtype, "kind", "") in "fcMmiu" and dtype.itemsize > 1 else buffers
 
 
 def _keep_files(writes: dict[str, FileState], order: Order) -> tuple[dict[str, FileState], bool, str]:
