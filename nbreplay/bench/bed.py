@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nbreplay.bench import peers
-from nbreplay.bench.model import SEED, Change, FileEdit, Workload, ideal_notebook
+from nbreplay.bench.model import NO_CHANGE, SEED, Change, FileEdit, Workload, ideal_notebook
 from nbreplay.bench.runs import Run, copied, own_environment, run
 from nbreplay.share.headless import Told
 from nbreplay.share.launch import AUDIT, PLAIN, REPEAT
 
-NO_CHANGE = Change(name="")
 NOTEBOOK = "notebook.ipynb"
 
 

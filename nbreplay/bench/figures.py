@@ -112,6 +112,13 @@ class Figures:
                 count += tasks.executed + tasks.hit + tasks.pruned
         return spared / count if count else None
 
+    def memory(self) -> Spread | None:
+        """Return the peak memory of the audit's processes over that of the plain run's, within a round."""
+        first = {sample.round: sample.peak_bytes for sample in self.of("audit")}
+        second = {sample.round: sample.peak_bytes for sample in self.of("plain")}
+        both = [n for n in first.keys() & second.keys() if first[n] and second[n]]
+        return spread(first[n] / second[n] for n in both)
+
     def restored_ms(self) -> Spread | None:
         """Return the milliseconds that a restored cell costs in the kernel."""
         return spread(ms for sample in self.of("repeat") for ms in sample.restored_ms)

@@ -8,11 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from nbreplay.bench.compare import against_oracle, differences
-from nbreplay.bench.model import Change, Tasks
+from nbreplay.bench.model import NO_CHANGE, Change, Tasks
 from nbreplay.bench.runs import Run
-
-NO_CHANGE = Change(name="")
-CONDITIONS = ("plain", "audit", "repeat", "ideal")
 
 
 class AnyBed(Protocol):

@@ -82,6 +82,9 @@ class Change:
     trap: str = ""
 
 
+NO_CHANGE = Change(name="")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ideal:
     """A notebook of only what must run after a change; what else it needs is made before the clock starts.

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from nbreplay.bench.measure import NO_CHANGE
-from nbreplay.bench.model import Change
+from nbreplay.bench.model import NO_CHANGE, Change
 from nbreplay.bench.runs import Run, copied, own_environment, run
 from nbreplay.errors import CellUnknown, UsageError
 from nbreplay.share.edits import Edit, edited

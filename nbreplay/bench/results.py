@@ -72,6 +72,7 @@ class Results:
             "all_changes": mean([f.changed(change) for f in each.values() for change in f.changes]),
             "worst_over_allowed": max((spread.median for spread in ideal if spread), default=None),
             "audit": mean([f.audited() for f in each.values()]),
+            "memory": mean([f.memory() for f in each.values()]),
             "restored_cell_ms": max(cell_ms, default=None),
             "share_served": sum(served) / len(served) if served else None,
             "hit_rate": sum(hits) / len(hits) if hits else None,
@@ -213,6 +214,8 @@ def summary_lines(results: Results) -> list[str]:
     value = found["worst_over_allowed"]
     line("slowest against 1.15 x ideal + 0.5 s", value, factor(value, 2), "aim <= 1x")
     line("audit against plain", found["audit"], factor(found["audit"], 3), "aim <= 1.05x")
+    value = found["memory"]
+    line("peak memory of the audit against plain", value, factor(value, 2), "")
     value = found["restored_cell_ms"]
     line("slowest restored cell, milliseconds", value, "" if value is None else f"{value:.1f}", "aim <= 10")
     value = found["share_served"]

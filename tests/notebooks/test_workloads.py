@@ -11,7 +11,7 @@ import pytest
 
 from nbreplay.bench.bed import Bed
 from nbreplay.bench.compare import against_oracle, differences
-from nbreplay.bench.measure import NO_CHANGE
+from nbreplay.bench.model import NO_CHANGE
 from nbreplay.bench.workloads import NAMES, workload
 
 pytestmark = [pytest.mark.notebooks, pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
