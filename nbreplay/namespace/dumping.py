@@ -10,6 +10,7 @@ from nbreplay.digest import Digest
 from nbreplay.namespace import handles
 from nbreplay.namespace.capture import Capture, PendingUnit, Stopped
 from nbreplay.namespace.changes import Changes
+from nbreplay.namespace.confidential import credential_in
 from nbreplay.namespace.known import RELEASED
 from nbreplay.namespace.live import Live
 from nbreplay.namespace.manifest import is_definition
@@ -52,7 +53,13 @@ class Dumping:
         together = {**values, ATTACHED: attached} if attached else values
         dumped = dump_unit(together, live.session, inline=inline, poll=self._poll, chunks=chunks)
         holes = self._holes(values, inline, dumped)
-        kept: str | None = uid if dumped.how != "none" else None
+        secret = "" if inline else credential_in(values, dumped.stream)
+        if secret:
+            for node, value in values.items():
+                touched_by = self._touched_by(node, value)
+                holes[node] = Hole(type_name=type_name(value), reason=secret, touched_by=touched_by)
+                self.problems.append(f"{node}: {secret}, and is not kept")
+        kept: str | None = uid if dumped.how != "none" and not secret else None
         content = digest or live.known[members[0]].digest
         if kept is not None:
             self._plan(dumped)
@@ -154,7 +161,7 @@ class Dumping:
             globals=known.globals,
             handle=kind.kind if kind is not None else "",
             hole=hole,
-            summary=summary(known.value),
+            summary=summary(known.value) if uid is not None else "",
             definitions=known.definitions,
         )
 
