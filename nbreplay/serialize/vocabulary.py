@@ -174,6 +174,12 @@ def _view(memory: Any, offset: Any, shape: Any, strides: Any, dtype: Any, writea
     if type(memory) not in (array_views.Loaded, bytes, bytearray) or type(offset) is not int or offset < 0:
         raise refuse("a view")
     shape, strides = _lengths(shape), _strides(strides)
+    bytes_there = memory
+    if type(memory) is array_views.Loaded:
+        array_views.whole(memory)
+        bytes_there = memory.raw
+    if 0 not in shape and (bytes_there is None or not len(bytes_there)):
+        raise refuse("a view")  # numpy would take memory that nobody filled
     return array_views.view(memory, offset, shape, strides, _plain_dtype(dtype), bool(writeable), _array_class(kind))
 
 
@@ -243,6 +249,12 @@ def _counter(*arguments: Any) -> Any:
     return collections.Counter(*arguments)
 
 
+def _uuid(state: Any) -> Any:
+    if type(state) is not dict or type(state.get("int")) is not int:
+        raise refuse("a UUID")
+    return uuid.UUID(int=state["int"])
+
+
 @cache
 def _words() -> dict[tuple[str, str], Word]:
     made: dict[tuple[str, str], Callable[..., Any]] = {
@@ -270,7 +282,7 @@ def _words() -> dict[tuple[str, str], Word]:
         ("datetime", "timezone"): _of(datetime.timezone, datetime.timedelta, str),
         ("decimal", "Decimal"): _number(decimal.Decimal),
         ("fractions", "Fraction"): _of(fractions.Fraction, int),
-        ("uuid", "UUID"): _of(uuid.UUID, str),
+        ("uuid", "UUID"): lambda: Parts(_uuid),
     }
     words = {key: Word(".".join(key), make) for key, make in made.items()}
     try:
