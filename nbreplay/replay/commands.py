@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nbreplay.errors import CellUnknown, StoreError, Untrusted
 from nbreplay.records import CellVisit, Doubt
+from nbreplay.replay.late import NEVER
+from nbreplay.replay.lineage import Lineage
 from nbreplay.replay.start import boundary_after
 
 if TYPE_CHECKING:
@@ -32,11 +35,15 @@ class Status:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What a restore did: the names that are back (most of them not loaded yet), and those that were removed."""
+    """What a restore did: the names that are back (most of them not loaded yet), and those that were removed.
+
+    *left* says which cells did something that no record brings back, each with what it did.
+    """
 
     cell: int
     names: tuple[str, ...]
     removed: tuple[str, ...]
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +53,14 @@ class NameChange:
     name: str
     before: str | None
     after: str | None
+
+
+def _left(lineage: Lineage, boundary: str | None) -> Iterator[str]:
+    """Yield what the runs up to *boundary* did to the process or outside of it that is not brought back."""
+    for number, run in lineage.numbered(boundary).items() if boundary is not None else ():
+        for mark in run.marks:
+            if mark.startswith(NEVER):
+                yield f"cell {number}: {mark.removeprefix(NEVER)}"
 
 
 class Commands:
@@ -112,7 +127,8 @@ class Commands:
         removed = session.tracker.restore(manifest)
         session.boundary = boundary
         engine.started_at_boundary()
-        return Restored(cell=number, names=tuple(session.tracker.states), removed=tuple(removed))
+        left = tuple(_left(session.lineage, boundary))
+        return Restored(cell=number, names=tuple(session.tracker.states), removed=tuple(removed), left=left)
 
     def why(self, number: int | None = None) -> CellVisit:
         """Return the last request for cell *number* (None: the last request at all), with its reason.
@@ -133,6 +149,7 @@ class Commands:
 
     def diff(self, before: int, after: int) -> list[NameChange]:
         """Return the names that differ between the states after two cells."""
+        self._engine.settle()
         session = self._engine.session
         one, two = (session.manifest(boundary_after(n, session.lineage)).states for n in (before, after))
         changes = []
