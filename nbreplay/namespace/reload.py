@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 DIFFERS = "what was kept of it is something else when it is loaded again"
 APART = "what it shares with other names is not shared any more when they are loaded again"
 
+_PLACE = ("MemoryError", "OSError", "FileNotFoundError", "PermissionError", "ImportError", "ModuleNotFoundError")
+"""Errors that say something of the process that loads, or of the moment, not of what was kept."""
+
 _SAME = frozenset(
     f"nbreplay.serialize.{name}"
     for name in ("session", "functions", "classes", "arrays", "array_views", "object_arrays", "frames", "of_tables")
@@ -120,8 +123,9 @@ def differing(part: Part, get: Callable[[BlobRef], memoryview]) -> dict[str, str
     rebuilt |= {node for node, state in part.states.items() if not others.isdisjoint(state.definitions)}
     for name in part.names:
         if name not in values or type(values[name]) is StandIn:
-            if part.whole:
-                found[name] = next((each for each in problems if each.startswith(f"{name} ")), "it cannot be loaded")
+            problem = next((each for each in problems if each.startswith(f"{name} ")), "it cannot be loaded")
+            if part.whole and not any(each in problem for each in _PLACE):
+                found[name] = problem
         elif name not in rebuilt and not _same(live, name, values[name], part.states[name]):
             found[name] = DIFFERS
     for group in part.groups:
