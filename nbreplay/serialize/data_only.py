@@ -245,22 +245,33 @@ class _Reader:
     def _make(self, name: str) -> None:
         stack = self._stack
         argument, subject = stack.pop(), stack.pop()
-        if not self._making:
-            if isinstance(subject, Word) and name != "BUILD":
-                if subject.make is None and subject.kind is None:
-                    self._found.add(subject.name)
-            elif not isinstance(subject, _Stands):
-                self._found.add(f"the opcode {name}")
-            stack.append(subject if name == "BUILD" else _Stands(getattr(subject, "name", "a value")))
+        if self._making:
+            self._make_it(name, subject, argument)
             return
+        if isinstance(subject, Word) and name != "BUILD":
+            if subject.make is None and subject.kind is None:
+                self._found.add(subject.name)
+        elif not isinstance(subject, _Stands):
+            self._found.add(f"the opcode {name}")
+        stack.append(subject if name == "BUILD" else _Stands(getattr(subject, "name", "a value")))
+
+    def _make_it(self, name: str, subject: Any, argument: Any) -> None:
         if name == "BUILD":
-            made = build(subject, argument)
-            for key, value in self._memo.items():
-                if value is subject:
-                    self._memo[key] = made
+            made = self._instead(subject, build(subject, argument))
+            self._stack.append(made)
+        elif isinstance(subject, Word) and subject.finishes:
+            self._instead(argument[0], new(subject, argument))
+            self._stack.append(None)
         else:
-            made = new(subject, argument)
-        stack.append(made)
+            self._stack.append(new(subject, argument))
+
+    def _instead(self, parts: Any, made: Any) -> Any:
+        """Put *made* wherever something half made was put before."""
+        for key, value in self._memo.items():
+            if value is parts:
+                self._memo[key] = made
+        self._stack = [made if value is parts else value for value in self._stack]
+        return made
 
 
 def _word_in(item: Any) -> str:

@@ -29,11 +29,15 @@ MAX_ITEMS = 1 << 26
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A name in a stream: *make* is called with its arguments, *kind* stands for itself; neither: not allowed."""
+    """A name in a stream: *make* is called with its arguments, *kind* stands for itself; neither: not allowed.
+
+    With *finishes* its first argument is something half made, in whose place what it makes is put everywhere.
+    """
 
     name: str
     make: Callable[..., Any] | None = None
     kind: Any = None
+    finishes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

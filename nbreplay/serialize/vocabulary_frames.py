@@ -43,9 +43,12 @@ def words() -> Mapping[tuple[str, str], Word]:
         ("nbreplay.serialize.of_tables", "make_buffer"): _arrow_buffer,
         ("nbreplay.serialize.reducers", "attribute_of"): _utc,
     }
-    for name in _OFFSETS:
-        made["pandas._libs.tslibs.offsets", name] = _offset(getattr(pandas.offsets, name))
     found = {key: Word(".".join(key), make) for key, make in made.items()}
+    shared = ("nbreplay.serialize.shared_state", "adopt_attrs")
+    found[shared] = Word(".".join(shared), _with_attributes, finishes=True)
+    for name in _OFFSETS:
+        make = _offset(getattr(pandas.offsets, name))
+        found["pandas._libs.tslibs.offsets", name] = Word(f"pandas.offsets.{name}", make)
     for kind in (pandas.Index, pandas.RangeIndex, pandas.MultiIndex, pandas.DatetimeIndex):
         found["pandas", kind.__name__] = Word(f"pandas.{kind.__name__}", None, kind)
     found["pandas.arrays", "DatetimeArray"] = Word("pandas.arrays.DatetimeArray", None, pandas.arrays.DatetimeArray)
@@ -152,6 +155,15 @@ def _frame(kind: Any, manager: type, state: Any) -> Any:
         made.attrs = attributes
     if state.get("_flags", {}).get("allows_duplicate_labels") is False:
         made.flags.allows_duplicate_labels = False
+    return made
+
+
+def _with_attributes(parts: Any, state: Any) -> Any:
+    """A frame, and the dict that is its ``attrs``: somebody else may hold it, too."""
+    if not isinstance(parts, Parts) or type(state) is not tuple or len(state) != 2 or type(state[1]) is not dict:
+        raise refuse("a frame")
+    made = parts.finish(state[0])
+    object.__setattr__(made, "_attrs", state[1])
     return made
 
 

@@ -36,6 +36,9 @@ class User:
             "NBREPLAY_TEST_USER": self.name,
             "NBREPLAY_TEST_MARKS": str(self.folder),
             "IPYTHONDIR": str(self.folder / "ipython"),
+            "HOME": str(self.folder),
+            "XDG_DATA_HOME": str(self.folder / "share"),
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
             "PYTHONPATH": str(HOOK),
         }
         command = [sys.executable, "-m", "nbreplay", *map(str, arguments)]
