@@ -39,8 +39,10 @@ _MADE = frozenset(
 
 def reduce_builtin(cls: type) -> Reduced | None:
     """Types that no module has under their own name."""
-    if type(cls).__name__ == "PyCArrayType" and cls.__module__ == "__main__":  # ctypes makes these, one of a kind
-        return operator.mul, (cls._type_, cls._length_)  # type: ignore[attr-defined]  # arrays of ctypes have them
+    if type(cls).__name__ == "PyCArrayType":
+        array: Any = cls
+        if hasattr(array, "_length_") and array._type_ * array._length_ is cls:  # ctypes makes these, one of a kind
+            return operator.mul, (array._type_, array._length_)
     name = _BUILTIN_NAMES.get(cls)
     return None if name is None or importable(cls) else (builtin_type, (name,))
 
