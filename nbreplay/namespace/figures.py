@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from nbreplay.fingerprint.arrays import span
@@ -86,11 +86,17 @@ def of_library() -> tuple[frozenset[int] | set[int], frozenset[Span]]:
 
     Else all figures would be one covariable.
     """
-    loaded = sum(name.startswith("matplotlib.") for name in list(sys.modules)) if "matplotlib" in sys.modules else 0
+    loaded = _loaded(len(sys.modules)) if "matplotlib" in sys.modules else 0
     if not loaded:
         return frozenset(), frozenset()
     ids, spans = _paths(loaded)
     return ids | _lists(), spans
+
+
+@lru_cache(maxsize=2)
+def _loaded(_: int) -> int:
+    """Return how many modules of matplotlib are loaded; asked again when there are more modules in all."""
+    return sum(name.startswith("matplotlib.") for name in list(sys.modules))
 
 
 def _lists() -> set[int]:
