@@ -90,6 +90,7 @@ class Bed:
         notebook, note = self.workload.notebook(self.size, self.seed, change.edits), ""
         if peer == "joblib":
             notebook = peers.remembering(notebook, self.workload, state, self.folder.parent / "packages")
+            note = "" if self.workload.functions else "nothing to put it around: no task is a function of a cell's"
         elif action == "record":
             notebook = peers.dumping(notebook, state)
         else:

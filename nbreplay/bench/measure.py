@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from nbreplay.bench.compare import against_oracle, differences
 from nbreplay.bench.model import NO_CHANGE, Change, Tasks
@@ -128,7 +128,10 @@ class Rounds:
                 yield run.error
             return
         if right is None:  # edits of nothing but what lies on the disk: the notebook is the same
-            right = self._plain[""]
+            right = self._plain.get("")
+        if right is None:
+            yield "there is no plain run to compare it with"
+            return
         if condition not in ("audit", "repeat"):
             yield from _values_only(run, right)
             return
@@ -175,8 +178,3 @@ def _sample(subject: Subject, number: int, run: Run, condition: str, change: Cha
 def total(tasks: Mapping[str, Mapping[str, int]]) -> Tasks:
     """Return the sum over all names."""
     return Tasks(*(sum(counts[key] for counts in tasks.values()) for key in ("executed", "hit", "pruned")))
-
-
-def as_json(sample: Sample) -> dict[str, Any]:
-    """Return *sample* as plain data."""
-    return dataclasses.asdict(sample)

@@ -72,6 +72,8 @@ def bench(
         _needs_matplotlib()
     if cell_edits and notebook is None:
         raise UsageError("--edit is about --notebook NB; name it, too")
+    if notebook is not None and (workloads or peers):
+        raise UsageError("--notebook measures that notebook alone, without workloads and peers")
     with ExitStack() as stack:
         folder = (keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nbreplay-bench-")))).resolve()
         if notebook is not None:

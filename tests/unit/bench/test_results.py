@@ -4,7 +4,7 @@ import pytest
 
 from nbreplay.bench.compare import against_oracle, differences
 from nbreplay.bench.figures import Figures, geometric_mean
-from nbreplay.bench.measure import Sample
+from nbreplay.bench.measure import Rounds, Sample, Subject
 from nbreplay.bench.model import Change, Tasks
 from nbreplay.bench.results import Results, changes_table, summary_lines, times_table
 from nbreplay.bench.runs import Run
@@ -120,3 +120,19 @@ def test_a_cluster_that_nobody_needs_is_seen():
     change = Change(name="c", cells=(2,))
     assert list(against_oracle(run(), change)) == []
     assert list(against_oracle(run(clusters=1), change))
+
+
+class Failing:
+    """A bed whose notebook does not run."""
+
+    def plain(self, change=None):
+        return run(error="cell 1 raised")
+
+    audit = repeat = ideal = plain
+
+
+def test_a_notebook_that_fails_is_said_to_and_gives_no_times():
+    subject = Subject(name="w", title="W", bed=Failing(), measured=None, has_ideal=False)
+    samples = list(Rounds(subject, lambda text: None).round(0))
+    assert [sample.condition for sample in samples] == ["plain", "audit", "repeat"]
+    assert all(sample.problems and not sample.times for sample in samples)
