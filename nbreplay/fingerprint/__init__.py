@@ -7,8 +7,9 @@
     callables.py, reads.py   functions, and what they read      finders.py   what a notebook's code may look up
     classes.py    user types                  instances.py, state.py, reduced.py, unseen.py   their instances
     containers.py, mappings.py, unordered.py, buffers.py   builtin data        leaves.py    numbers and text
-    arrays.py, frames.py, columns.py, arrow.py             libraries' data     atoms.py     what others register
-    wrappers.py   partials, properties        modules.py, packages.py   libraries by name and version
+    arrays.py, frames.py, columns.py, arrow.py, tensors.py   libraries' data   atoms.py     what others register
+    wrappers.py, compiled.py   partials, properties, numba    modules.py, packages.py   libraries by name and version
+    unloaded.py   modules not loaded          patched.py    what users put on libraries' classes
     cell.py       a notebook cell             submission.py   the tasks of one graph
     refusals.py, refused_names.py   what has no fingerprint      describe.py    parts, in words
 
@@ -54,12 +55,32 @@ _T = TypeVar("_T")
 
 
 def fingerprint(obj: Any) -> Fingerprint:
-    """Return the fingerprint of any value; of a function, with everything that it reads.
+    """Return the fingerprint of any value; of a function, with everything that it reads at this moment.
+
+    It is the same in every process for code and values that behave alike: layout, comments, names of locals, docstrings
+    that nothing reads, unused globals and the order in sets do not count. A function is taken to be called: its own
+    name does not count, the names of functions that it hands on do.
+
+    Parameters
+    ----------
+    obj : object
+        A function, a class, or any value. Nothing of it is called but what pickling would call.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
 
     Raises
     ------
     Uncacheable
-        It has none; the message says why.
+        It has none: it reads the clock, files that nobody sees, or any name at all; or it cannot be looked into. The
+        message says what, and names it. Nothing else is raised, whatever the object does.
+
+    Notes
+    -----
+    Functions of installed packages count by the version of their distribution, local modules by the code that is
+    loaded, not by their file. The environment, the random generators and the options of libraries do not count.
 
     Examples
     --------

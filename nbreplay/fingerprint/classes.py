@@ -14,7 +14,7 @@ from typing import Any
 from nbreplay.fingerprint import packages
 from nbreplay.fingerprint.callables import library_token
 from nbreplay.fingerprint.leaves import length, text, words
-from nbreplay.fingerprint.openers import CHOOSERS, OPENERS, Opener, Parts
+from nbreplay.fingerprint.openers import CHOOSERS, FINISHERS, OPENERS, Opener, Parts
 from nbreplay.fingerprint.walker import ShallowClass, Walker
 
 _HEAP, _IMMUTABLE = 1 << 9, 1 << 8  # Py_TPFLAGS_HEAPTYPE, Py_TPFLAGS_IMMUTABLETYPE
@@ -25,6 +25,7 @@ _BOOKKEEPING = frozenset(
         __annotate__ __annotate_func__ __annotations_cache__ __abstractmethods__ _abc_impl __slotnames__
         __nbreplay_volatile__ __classdictcell__ __dataclass_params__
         __pydantic_core_schema__ __pydantic_validator__ __pydantic_serializer__ __pydantic_complete__
+        __pydantic_parent_namespace__ __pydantic_setattr_handlers__ __pydantic_fields_complete__
     """)
 )
 _BOOKKEEPING_ENUM = frozenset(
@@ -60,7 +61,7 @@ def write_class(w: Walker, cls: type) -> Parts:
     if token is not None:
         w.out += token
         if w.task and isinstance(cls, abc.ABCMeta):
-            return _users_of(w, cls)
+            w.abstract.append(cls)
         return None
     if id(cls) in w.shallow:
         w.shallow.discard(id(cls))
@@ -167,18 +168,13 @@ def _registered(w: Walker, cls: abc.ABCMeta) -> Any:
     return w.hold(frozenset(ref() for ref in found) - {None})
 
 
-def _users_of(w: Walker, cls: abc.ABCMeta) -> Parts:
-    """Return the user's classes that were registered with an abstract class of a library: isinstance answers so."""
-    found = ((each, type.__getattribute__(each, "__module__")) for each in _registered(w, cls) or ())
-    users = [each for each, home in found if home == "__main__" or (_has_source(home) and not packages.installed(home))]
-    if not users:
-        return None
-    w.out += b"registered"
-    return (w.hold(frozenset(users)),)
-
-
-def _has_source(module: str) -> bool:
-    return str(getattr(sys.modules.get(module), "__file__", "")).endswith(".py")
+def finish_registered(w: Walker) -> Iterator[Any]:
+    """Write which of the user's classes were registered with which abstract class of a library: isinstance knows."""
+    for place, cls in enumerate(w.abstract):
+        numbers = sorted(w.memo[id(each)] for each in _registered(w, cls) or () if id(each) in w.memo)
+        if numbers:
+            w.out += b"registered" + length(place) + b"".join(map(length, numbers))
+    return iter(())
 
 
 def cached_names(cls: type) -> frozenset[str]:
@@ -233,5 +229,6 @@ def _choose(cls: type) -> Opener | None:
 if sys.version_info >= (3, 12):
     OPENERS[typing.TypeAliasType] = write_type_alias
 OPENERS.update(dict.fromkeys((typing.TypeVar, typing.ParamSpec, typing.TypeVarTuple), write_type_variable))
+FINISHERS.append(finish_registered)
 OPENERS.update({type: write_class, ShallowClass: write_shallow, functools.cached_property: write_cached_property})
 CHOOSERS.append(_choose)

@@ -57,7 +57,7 @@ _PLAIN_NAMES = words("""
     UNPACK_SEQUENCE WITH_EXCEPT_START YIELD_VALUE
 """)
 """Instructions of Python 3.11 to 3.14 that are what they say: an opcode and a number that means the same wherever it
-stands. One that is in none of these tables may mean anything: see :func:`unknown_in`.
+stands. One that is in none of these tables may mean anything: :func:`decode` tells.
 """
 
 _POSITIONED = {"END_ASYNC_FOR"}
@@ -151,15 +151,18 @@ def _plans() -> list[_Plan]:
 _PLANS = _plans()
 NAMES_OF = {op: name for name, op in OPS.items()}
 _CALL_FORMS = {OPS["LOAD_METHOD"]} if "LOAD_METHOD" in OPS and OPS["LOAD_METHOD"] < 256 else set()
-_UNKNOWN_OPS = {op for op, plan in enumerate(_PLANS) if plan.kind == _UNKNOWN}
 
 
-def decode(code: CodeType) -> tuple[list[Step], list[int]]:
-    """Return the instructions that stay, and for each word of the code the index of the next one that does."""
+def decode(code: CodeType) -> tuple[list[Step], list[int], list[str]]:
+    """Return the instructions that stay, and for each word of the code the index of the next one that does.
+
+    Last, the names of instructions that this version of the package does not know; so they may mean anything.
+    """
     raw = code.co_code
     consts, names = code.co_consts, code.co_names
     steps: list[Step] = []
     place: list[int] = []
+    unknown: list[str] = []
     add, note, plans = steps.append, place.append, _PLANS
     arg = called = word = 0
     for op, low in zip(raw[::2], raw[1::2], strict=True):
@@ -206,18 +209,13 @@ def decode(code: CodeType) -> tuple[list[Step], list[int]]:
         elif kind == _BARE:
             add((PLAIN, same, 0, 0))
         elif kind == _UNKNOWN:
+            unknown.append(NAMES_OF.get(op, f"number {op}"))
             add((PLAIN, same, arg, 0))
         arg = called = 0
     note(len(steps))
     if SWAP in raw:
         _unswap(steps)
-    return steps, place
-
-
-def unknown_in(code: CodeType) -> list[str]:
-    """Return the instructions of *code* that this version of the package does not know; so they may mean anything."""
-    found = set(code.co_code[::2]) & _UNKNOWN_OPS
-    return sorted(NAMES_OF.get(op, f"number {op}") for op in found)
+    return steps, place, unknown
 
 
 def _unswap(steps: list[Step]) -> None:
@@ -251,26 +249,40 @@ def handlers_of(code: CodeType, place: list[int], count: int) -> dict[int, tuple
 
 
 class Flow:
-    """Where control goes from each instruction, jumps followed."""
+    """Where control goes from each instruction, jumps followed.
+
+    *lands* is, for each instruction, the one at which control arrives by way of it; -1 if it turns in a circle of
+    jumps. *exits* is how many instructions there are until the code ends, if it runs straight there.
+    """
 
     def __init__(self, steps: list[Step], place: list[int], keep: list[bool]) -> None:
         self.steps, self.place, self.keep = steps, place, keep
-        self.exits = [SHORT_EXIT + 1] * (len(steps) + 1)  # instructions until the code ends, if it runs straight there
-        for index in range(len(steps) - 1, -1, -1):
+        count = len(steps)
+        exits = self.exits = [SHORT_EXIT + 1] * (count + 1)
+        lands = self.lands = list(range(count + 1))
+        back: list[int] = []
+        for index in range(count - 1, -1, -1):
             kind = steps[index][0]
             if kind == END:
-                self.exits[index] = 1
+                exits[index] = 1
             elif not keep[index]:
-                self.exits[index] = self.exits[index + 1]
+                exits[index] = exits[index + 1]
+                lands[index] = lands[index + 1]
             elif kind == JUMP:
                 target = place[steps[index][2]]
                 if target > index:
-                    self.exits[index] = self.exits[target]
+                    exits[index] = exits[target]
+                    lands[index] = lands[target]
+                else:
+                    back.append(index)
             elif kind != BRANCH:
-                self.exits[index] = self.exits[index + 1] + 1
+                exits[index] = exits[index + 1] + 1
+        if back:
+            for index in range(count - 1, -1, -1):
+                if lands[index] != index or index in back:
+                    lands[index] = self._next(index)
 
-    def next(self, index: int) -> int:
-        """Return the instruction at which control arrives by way of *index*; -1 if it turns in a circle of jumps."""
+    def _next(self, index: int) -> int:
         for _ in self.steps:
             if not self.keep[index]:
                 index += 1
@@ -280,11 +292,8 @@ class Flow:
                 return index
         return -1
 
-    def after(self, index: int) -> tuple[int, int | None]:
-        """Return where control goes after an instruction, and the other way of a branch."""
-        kind, _, target, turned = self.steps[index]
-        following = self.next(index + 1)
-        if kind != BRANCH:
-            return following, None
-        jumped = self.next(self.place[target])
+    def ways(self, index: int) -> tuple[int, int]:
+        """Return the two ways from a branch."""
+        _, _, target, turned = self.steps[index]
+        following, jumped = self.lands[index + 1], self.lands[self.place[target]]
         return (jumped, following) if turned else (following, jumped)

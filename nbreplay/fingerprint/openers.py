@@ -42,6 +42,8 @@ _MODULES = (
     "atoms",
     "arrays",
     "frames",
+    "compiled",
+    "tensors",
     "instances",
     "resources",
 )

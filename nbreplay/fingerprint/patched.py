@@ -8,8 +8,8 @@ frames and arrays that it may be given.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache, partial
 from types import FunctionType
 from typing import Any
 
@@ -31,17 +31,34 @@ _KEPT_IN = ("_ns", "_accessor", "__wrapped__", "func")
 
 def patches(names: Iterable[str], classes: Iterable[type]) -> Iterator[tuple[str, Any]]:
     """Yield the attributes *names* that the user put on *classes*, or on what may be given as an argument."""
-    spaces = [cls.__dict__ for cls in classes]
+    spaces = [*_given(len(sys.modules)), *(cls.__dict__ for cls in classes)]
+    for name in names:
+        for space in spaces:
+            value = space.get(name)
+            if value is None or _library.get(id(value)) is value:
+                continue
+            user = _users(value)
+            if user is not None:
+                yield name, user
+            elif len(_library) < _LIBRARY_MAX:
+                _library[id(value)] = value
+
+
+_library: dict[int, Any] = {}
+"""What stood on classes and is the libraries' own, by id, and held, so that the id stays its."""
+_LIBRARY_MAX = 20_000
+
+
+@lru_cache(maxsize=1)
+def _given(_: int) -> list[Mapping[str, Any]]:
+    """Return the dicts of the classes whose instances may come as arguments, as long as no module is imported."""
+    found: list[Mapping[str, Any]] = []
     for module, own in _GIVEN.items():
         loaded = sys.modules.get(module)
         if loaded is not None:
             held = loaded.__dict__
-            spaces += [cls.__dict__ for name in own if isinstance(cls := held.get(name), type)]
-    for name in names:
-        for space in spaces:
-            value = space.get(name)
-            if value is not None and (user := _users(value)) is not None:
-                yield name, user
+            found += [cls.__dict__ for name in own if isinstance(cls := held.get(name), type)]
+    return found
 
 
 def _users(value: Any) -> Any:

@@ -48,7 +48,6 @@ from nbreplay.fingerprint.opcodes import (
     Step,
     decode,
     handlers_of,
-    unknown_in,
 )
 from nbreplay.fingerprint.outside import Names, Outside
 
@@ -99,14 +98,16 @@ class Encoder:
     def encode(self) -> bytes:
         """Return the canonical form of the code object."""
         code = self.code
-        self.outside.unknown += unknown_in(code)
-        steps, place = decode(code)
+        steps, place, unknown = decode(code)
+        self.outside.unknown += unknown
         flow = Flow(steps, place, _without_bookkeeping(steps))
+        lands, exits = flow.lands, flow.exits
         under = handlers_of(code, place, len(steps)) if code.co_exceptiontable else {}
-        names, stream = self.names, array("I")
+        names, stream = self.names, []
+        add, slots, arguments = stream.extend, self.slots, self.arguments
         numbers: dict[int, int] = {}
         handlers: dict[tuple[int, int], int] = {}
-        pending, opened = [flow.next(0)], 0
+        pending, opened = [lands[0]], 0
         while True:
             if pending:
                 index = pending.pop()
@@ -115,17 +116,17 @@ class Encoder:
                 opened += 1
             else:
                 break
-            stream.extend((BLOCK, opened, 0))
+            add((BLOCK, opened, 0))
             while index >= 0:
                 if index in numbers:
-                    stream.extend((SEEN, numbers[index], 0))
+                    add((SEEN, numbers[index], 0))
                     break
-                if flow.exits[index] > SHORT_EXIT:
+                if exits[index] > SHORT_EXIT:
                     numbers[index] = len(numbers)
                 kind, op, arg, low = steps[index]
                 if kind == LOCAL:
                     names.local(steps, index)
-                    value = self.slot(arg)
+                    value = arg if arg < arguments else slots.setdefault(arg, arguments + len(slots))
                 elif kind == CONST:
                     value = self.entry(self.constant(arg))
                 elif kind == NAME:
@@ -135,23 +136,23 @@ class Encoder:
                     self.outside.straight = names.surely = False
                 else:
                     value = arg & 0xFFFFFFFF
-                handler = under.get(index)
-                low &= ~CALLED
+                handler = under.get(index) if under else None
                 if handler is None:
-                    stream.extend((op | low << 16, value, NONE))
+                    add((op | (low & ~CALLED) << 16, value, NONE))
                 else:
-                    handler = (flow.next(handler[0]), handler[1])
-                    stream.extend(
-                        (op | low << 16, value, handlers.setdefault(handler, len(handlers)) << 12 | handler[1])
-                    )
+                    handler = (lands[handler[0]], handler[1])
+                    number = handlers.setdefault(handler, len(handlers))
+                    add((op | (low & ~CALLED) << 16, value, number << 12 | handler[1]))
                 if kind == END:
                     break
-                index, other = flow.after(index)
-                if other is not None:
+                if kind == BRANCH:
+                    index, other = flow.ways(index)
                     pending.append(other)
+                else:
+                    index = lands[index + 1]
             else:
-                stream.extend((SPIN, 0, 0))
-        return self.joined(stream)
+                add((SPIN, 0, 0))
+        return self.joined(array("I", stream))
 
     def joined(self, stream: array[int]) -> bytes:
         code = self.code

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -61,7 +61,7 @@ class Walker:
         words("""
             mode exact task home main out memo keep held leaves openers pure tokens type_tokens collecting objects spans
             chunks definitions globals opaque refusals components buffer_bytes opened deadline stop pardon later memory
-            shallow asks named cells bound_cells in_subwalk key_runs called unpickled
+            shallow asks named cells bound_cells in_subwalk key_runs called abstract unpickled
         """)
     )
 
@@ -104,6 +104,7 @@ class Walker:
         self.later: list[type] = []
         self.memory: dict[int, Memory] = {}  # by id of a buffer's owner
         self.shallow: set[int] = set()  # classes met through instances only
+        self.abstract: list[type] = []  # abstract classes of libraries that code reads
         # __doc__, __name__ ...: what code asks functions for. Whoever gets a function as data may ask for any of them.
         self.asks: set[str] = {"__doc__", "__annotations__"} if mode is Mode.VALUE else set()
         self.called = called  # what is written next is a function that is only called, not handed on
@@ -150,7 +151,9 @@ class Walker:
     def unseen(self, obj: Any, why: str) -> None:
         """Write *obj*, whose content cannot be seen, so that it equals nothing, not even itself at another time."""
         cls = type(obj)
-        name = f"{cls.__module__}.{cls.__qualname__}"
+        # As type itself has them: a metaclass may answer anything, or raise.
+        module, qualname = type.__dict__["__module__"].__get__(cls), type.__dict__["__qualname__"].__get__(cls)
+        name = f"{module}.{qualname}" if type(module) is str else str.__str__(qualname)
         self.opaque.append(name)
         self.refuse("opaque", f"an object of type {name} {why}")
         self.out += b"?" + text(name) + os.urandom(16)
@@ -203,8 +206,7 @@ class Walker:
                 self.write(ShallowClass(cls))
                 self.collecting = self.exact
         for finish in FINISHERS:
-            for part in finish(self):
-                self.write(part)
+            self._finish(finish)
         digest = Digest(xxhash.xxh3_128_hexdigest(self.out))
         return Walk(
             digest=digest,
@@ -220,6 +222,15 @@ class Walker:
             count=self.opened + len(self.keep),
             size_bytes=len(self.out) + self.buffer_bytes,
         )
+
+    def _finish(self, finish: Callable[[Walker], Iterable[Any]]) -> None:
+        try:
+            for part in finish(self):
+                self.write(part)
+        except (WalkStopped, KeyboardInterrupt):
+            raise
+        except BaseException as e:  # noqa: BLE001  # see write
+            self.unseen(e, f"was raised while looking at a value ({type(e).__name__})")
 
     def write(self, root: Any) -> None:
         """Write *root* and everything below it."""
@@ -245,12 +256,12 @@ class Walker:
                         break
                 else:
                     stack.pop()
-            except (WalkStopped, KeyboardInterrupt, SystemExit):
+            except (WalkStopped, KeyboardInterrupt):
                 raise
             except Overdue:
                 stack.pop()
                 self.unseen(None, f"takes longer than {LIMIT_S:g} s to look at")
-            except Exception as e:  # noqa: BLE001  # a user's __getstate__, a library's property: anything may be raised
+            except BaseException as e:  # noqa: BLE001  # a user's __getstate__, a library's property: anything at all
                 stack.pop()
                 self.unseen(e, f"was raised while looking at a value ({type(e).__name__})")
 
@@ -264,9 +275,9 @@ class Walker:
             GUARD.slow.add(type(obj))
             self.unseen(obj, f"takes longer than {LIMIT_S:g} s to look at")
             return None
-        except (WalkStopped, KeyboardInterrupt, SystemExit):
+        except (WalkStopped, KeyboardInterrupt):
             raise
-        except Exception as e:  # noqa: BLE001  # see write
+        except BaseException as e:  # noqa: BLE001  # see write
             self.unseen(obj, f"cannot be looked at ({type(e).__name__})")
             return None
 
