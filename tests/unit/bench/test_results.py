@@ -85,7 +85,7 @@ def test_tables_show_what_there_is():
 
 def run(**fields):
     made = Run(condition="repeat")
-    made.cells = [{"index": 1, "state": "restored"}, {"index": 2, "state": "executed"}]
+    made.cells = [{"index": 1, "state": "restored", "overhead_s": 0.001}, {"index": 2, "state": "executed"}]
     made.values, made.outputs, made.files = {"x": "1"}, [["a"], ["b"]], {"out.csv": "1"}
     for name, value in fields.items():
         setattr(made, name, value)
