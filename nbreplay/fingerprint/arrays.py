@@ -50,6 +50,8 @@ def _array(w: Walker, obj: Any) -> Iterator[Any]:
         return
     if w.exact:
         memory(w, plain)
+    elif w.task:
+        _overlaps(w, plain)
     w.out += contents(w, plain)
 
 
@@ -97,6 +99,22 @@ def _overlapping(plain: Any) -> Any:
         return None
     held = {"data": (start, True), "shape": (stop - start,), "typestr": "|u1", "version": 3}
     return np.asarray(type("Held", (), {"__array_interface__": held, "array": plain})()).data
+
+
+def _overlaps(w: Walker, plain: Any) -> None:
+    """Write which earlier array has elements in common with *plain*: a function may change one and read the other."""
+    base = plain
+    while type(base.base) is type(plain):
+        base = base.base
+    start, stop = span(plain)
+    if stop <= start:
+        return
+    known = w.ranges.setdefault(id(base), [])
+    w.hold(base)
+    for index, (low, high) in enumerate(known):
+        if start < high and low < stop:
+            w.out += b"over" + length(index) + of_int(start - low)
+    known.append((start, stop))
 
 
 def memory(w: Walker, plain: Any) -> None:

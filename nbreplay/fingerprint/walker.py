@@ -61,7 +61,7 @@ class Walker:
         words("""
             mode exact task home main out memo keep held leaves openers pure tokens type_tokens collecting objects spans
             chunks definitions globals opaque refusals components buffer_bytes opened deadline stop pardon later memory
-            shallow asks named cells bound_cells in_subwalk key_runs called abstract unpickled
+            shallow asks named cells bound_cells in_subwalk key_runs called abstract ranges unpickled
         """)
     )
 
@@ -104,6 +104,7 @@ class Walker:
         self.later: list[type] = []
         self.memory: dict[int, Memory] = {}  # by id of a buffer's owner
         self.shallow: set[int] = set()  # classes met through instances only
+        self.ranges: dict[int, list[tuple[int, int]]] = {}  # of arrays met, by id of whose memory they look at
         self.abstract: list[type] = []  # abstract classes of libraries that code reads
         # __doc__, __name__ ...: what code asks functions for. Whoever gets a function as data may ask for any of them.
         self.asks: set[str] = {"__doc__", "__annotations__"} if mode is Mode.VALUE else set()

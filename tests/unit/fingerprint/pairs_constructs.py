@@ -942,6 +942,10 @@ row(
     "import numpy as np\nf = [np.zeros(3), np.zeros(3)]",
     "a change of one shows in the other",
 )
+VIEW = "import numpy as np\nA = np.zeros(3)\nB = A[:2]"
+READ = "\ndef f():\n    A[0] = 1\n    return B"
+row("different", LIBRARY, "view of an array", VIEW + READ, VIEW + ".copy()" + READ, "a change of one shows", travels=False)
+row("same", LIBRARY, "views side by side", VIEW.replace("A[:2]", "A[1:]; A = A[:1]") + READ, VIEW.replace("A[:2]", "A[1:].copy(); A = A[:1]") + READ, "nothing in common")
 row(
     "refused",
     LIBRARY,
