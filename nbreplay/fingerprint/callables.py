@@ -12,6 +12,7 @@ import types
 import weakref
 from collections.abc import Iterator
 from functools import cache
+from sys import getrefcount
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -117,6 +118,10 @@ def _note(w: Walker, fn: FunctionType, record: CodeRecord, follow: bool) -> None
         w.refuse("dynamic", f"{fn.__qualname__} imports all names of {name}")
 
 
+_ALONE = 2
+"""References to a dict that only its function holds, as counted below; defaults have a name there, too."""
+
+
 def _parts(w: Walker, fn: FunctionType, library: bool) -> Iterator[Any]:
     """Yield defaults, closure and attributes."""
     yield fn.__defaults__
@@ -138,6 +143,11 @@ def _parts(w: Walker, fn: FunctionType, library: bool) -> Iterator[Any]:
             yield from _in_place(w, cell, name not in record.cell_escapes, library)
         w.component("closure", f"{fn.__qualname__}: {name}", start, cell)
     skipped = _NOT_LIBRARY_STATE if library else NOT_STATE
+    if w.exact:
+        if getrefcount(fn.__dict__) > _ALONE:
+            w.link(fn.__dict__)
+        if fn.__kwdefaults__ is not None and getrefcount(fn.__kwdefaults__) > _ALONE + 1:
+            w.link(fn.__kwdefaults__)
     state = {key: value for key, value in fn.__dict__.items() if key not in skipped}
     w.out += length(len(state))
     for name in sorted(state):

@@ -38,6 +38,7 @@ def write_tuple(w: Walker, obj: tuple[Any, ...]) -> Parts:
         return None
     if not w.number(obj):
         return None
+    w.link(obj)
     w.out += b"u"
     return w.sequence(obj)
 

@@ -25,6 +25,9 @@ def write_partial(w: Walker, obj: functools.partial[Any]) -> Parts:
 
 def _partial(w: Walker, obj: functools.partial[Any]) -> Iterator[Any]:
     yield from write_type_of(w, type(obj))
+    if w.exact:
+        w.link(obj.keywords)
+        w.link(vars(obj))
     yield obj.func
     yield obj.args
     yield from named_parts(w, obj.keywords)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from sys import getrefcount
+from types import GetSetDescriptorType
 from typing import Any
 
 ATTACHED = "/dicts"
@@ -30,9 +31,15 @@ def attached_dicts(objects: Iterable[Any]) -> list[tuple[Any, dict[str, Any]]]:
             own = object.__getattribute__(each, "__dict__")
         except AttributeError:
             continue
-        if type(own) is dict and id(own) in shared:
+        if type(own) is dict and id(own) in shared and _takes_another(type(each)):
             found.setdefault(id(each), (each, own))
     return list(found.values())
+
+
+def _takes_another(kind: type) -> bool:
+    """Whether an instance of *kind* can be given a dict; a ``SimpleNamespace`` keeps the one that it was made with."""
+    where = next((vars(base)["__dict__"] for base in kind.__mro__ if "__dict__" in vars(base)), None)
+    return isinstance(where, GetSetDescriptorType)
 
 
 def attach(pairs: Iterable[tuple[Any, dict[str, Any]]]) -> None:

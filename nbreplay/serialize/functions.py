@@ -150,6 +150,8 @@ def last_of(space: dict[str, Any], function: Any) -> Any:
 def fill_function(function: FunctionType, state: dict[str, Any]) -> None:
     state = dict(state)
     function.__globals__.update(state.pop("globals", {}))
-    function.__dict__.update(state.pop("__dict__"))
+    own = state.pop("__dict__")
+    if own:
+        function.__dict__ = own  # it may be somebody else's, too
     for name, value in state.items():
         setattr(function, name, value)

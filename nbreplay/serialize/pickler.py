@@ -132,7 +132,7 @@ class Reducers:
             found = handle(obj)
             if found is not None:
                 return found
-        found = reducers.reduce_singleton(obj) or shared_state.reduce_shared(obj, self.session)
+        found = reducers.reduce_singleton(obj)
         return NotImplemented if found is None else found
 
     def reduce_type(self, cls: type) -> Any:

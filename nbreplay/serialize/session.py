@@ -37,8 +37,6 @@ class Session:
     def __init__(self, home: dict[str, Any], find: Callable[[str], object] | None = None) -> None:
         self.home = home
         self.find = find
-        self.holders: Callable[[int], int] = lambda ident: 0
-        """How many references to the object with an id are held by whoever follows the namespace."""
         self.objects: dict[str, Any] = {}
         self.lineages: dict[int, str] = {}
         self.methods: dict[int, tuple[type, str]] = {}

@@ -145,6 +145,8 @@ class Picture:
             return self.keep(own(value))
         if kind in _ITERATORS:
             return self.keep(list(value.__reduce__()))
+        if kind is types.MappingProxyType and isinstance(value.get("__dict__"), types.GetSetDescriptorType):
+            return [_Token("the dict of"), value["__dict__"].__objclass__]
         if kind in _VIEWS:
             return gc.get_referents(value)
         if top == "numpy" and _is(value, "numpy", "ndarray"):
@@ -298,7 +300,7 @@ _READERS: dict[type, Any] = {
     collections.defaultdict: lambda d: [d.default_factory, *(each for pair in d.items() for each in pair)],
     bytearray: lambda b: [bytes(b)],
     array.array: lambda a: [a.typecode, a.tobytes()],
-    memoryview: lambda m: [m.obj, m.format, m.shape, m.strides, m.readonly, m.tobytes()],
+    memoryview: lambda m: _of_memoryview(m),
     types.CellType: lambda c: [c.cell_contents] if _full(c) else [_Token("empty")],
     types.SimpleNamespace: lambda n: [vars(n)],
     functools.partial: lambda p: [p.func, list(p.args), dict(p.keywords), dict(vars(p))],
@@ -321,6 +323,13 @@ _CONTENTS: list[tuple[type, Any]] = [
     (str, lambda v: [str.__str__(v)]),
     (BaseException, lambda e: [list(e.args), e.__cause__]),
 ]
+
+
+def _of_memoryview(view: memoryview) -> list[Any]:
+    try:
+        return [view.obj, view.format, view.shape, view.strides, view.readonly, view.tobytes()]
+    except ValueError:
+        return ["released"]
 
 
 def _full(cell: types.CellType) -> bool:
