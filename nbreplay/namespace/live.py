@@ -75,7 +75,6 @@ class Live:
             states=states,
             results=Results(user_ns, shell, states),
         )
-        session.holders = live.holders
         return live
 
     # ------------------------------------------------------------ names
@@ -139,11 +138,6 @@ class Live:
         self.translated.pop(node, None)
         self.quick.drop(node)
         self.partition.drop(node)
-
-    def holders(self, ident: int) -> int:
-        """Return how many looks at names hold the object with the id *ident*."""
-        looks = (self.known.get(name) for name in self.partition.owners([ident]))
-        return sum(1 for known in looks if known is not None and known.held and ident in known.held)
 
     def release(self, names: Iterable[str]) -> None:
         """Let go of the values of *names*: a cell may free them, which their code, or who refers to them weakly, sees.
