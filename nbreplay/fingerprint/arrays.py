@@ -81,6 +81,7 @@ def contents(w: Walker, plain: Any) -> bytes:
         return b"o" + b"".join(map(of_int, (*plain.strides, len(overlapping)))) + buffer_bytes(w, overlapping)
     else:
         flat = plain.copy(order="C")
+        return buffer_bytes(w, flat.reshape(-1).view("u1").data if flat.size else b"")  # its place is nobody's
     address = flat.__array_interface__["data"][0]
     if not flat.size:
         return buffer_bytes(w, b"")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import array
+from _thread import get_ident
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from nbreplay.digest import CHUNK_BYTES, chunk_digests, digest_chunked, flat
@@ -23,14 +26,54 @@ def buffer_bytes(w: Walker, data: Any, address: int | None = None) -> bytes:
     w.buffer_bytes += size
     if size <= _FEW_BYTES:
         return b"x" + length(size) + bytes(view)
-    chunks = chunk_digests(view) if size <= _UNASKED_BYTES else _hashed(w, view)
-    if address is not None and size > CHUNK_BYTES:
-        w.chunks[address, address + size] = chunks
+    place = (address, address + size) if address is not None and size > CHUNK_BYTES else None
+    chunks = _once.chunks_of(w, view, place) if place is not None and w.exact else _hashed(w, view)
+    if place is not None:
+        w.chunks[place] = chunks
     return b"X" + length(size) + bytes.fromhex(digest_chunked(chunks, size))
 
 
+class _Once:
+    """Digests of memory that was hashed since :meth:`begin`, for walks of one thread that follow at once."""
+
+    def __init__(self) -> None:
+        self._thread = 0
+        self._seen: dict[tuple[int, int], tuple[bytes, memoryview]] = {}
+
+    @contextmanager
+    def begin(self) -> Iterator[None]:
+        self._thread = get_ident()
+        try:
+            yield
+        finally:
+            self._thread = 0
+            self._seen.clear()
+
+    def chunks_of(self, w: Walker, view: memoryview, place: tuple[int, int]) -> bytes:
+        if get_ident() != self._thread:
+            return _hashed(w, view)
+        seen = self._seen.get(place)
+        if seen is None:
+            # The view is held: while it is, no other memory can lie at this place.
+            seen = self._seen[place] = (_hashed(w, view), view)
+        return seen[0]
+
+
+_once = _Once()
+
+
+def hashed_once() -> AbstractContextManager[None]:
+    """Hash large memory once over all walks of this thread within the block.
+
+    For walks between which no cell runs. That a thread changes the memory meanwhile shows when it is written.
+    """
+    return _once.begin()
+
+
 def _hashed(w: Walker, view: memoryview) -> bytes:
-    """Return the digests of chunks of what takes long to hash, asking now and then whether to go on."""
+    """Return the digests of chunks; of what takes long to hash asking now and then whether to go on."""
+    if len(view) <= _UNASKED_BYTES:
+        return chunk_digests(view)
     parts = []
     for start in range(0, len(view), _UNASKED_BYTES):
         w.check_stop()

@@ -9,6 +9,7 @@ from typing import Any
 from nbreplay.config import Settings
 from nbreplay.digest import Digest
 from nbreplay.fingerprint import FINDERS
+from nbreplay.fingerprint.buffers import hashed_once
 from nbreplay.foreign import Interrupted
 from nbreplay.namespace import restore, variables
 from nbreplay.namespace.ambient import RNG, Ambient
@@ -257,7 +258,8 @@ class Tracker:
         cell, self._cell = self._cell, CellNames()
         capturing = Capturing(self._live, touched, cell, boundary, stop)
         try:
-            return capturing.run()
+            with hashed_once():
+                return capturing.run()
         except BaseException as e:
             self._live.dirty |= {*touched.names, *capturing.changes.looked}
             self._live.plans.clear()

@@ -37,3 +37,26 @@ def test_what_is_nested_three_thousand_levels_deep_comes_back(cells, restored):
     while hasattr(node, "next"):
         depth, node = depth + 1, node.next
     assert depth == 3000
+
+
+def test_memory_that_many_names_view_is_hashed_once_and_every_change_of_it_is_seen(cells):
+    cells.run("import numpy as np\na = np.zeros(400_000)\nd = {'a': a}\nv = a[100:300_000]\nt = a.reshape(2, -1).T")
+    for source in ("a[200_000] = 1", "d['a'][-1] = 2", "v[5] = 3", "t[0, 1] = 4"):
+        before = {name: cells.tracker.states[name].digest for name in ("a", "d", "t")}
+        cells.run(source)
+        assert all(cells.tracker.states[name].digest != digest for name, digest in before.items()), source
+    seen = dict(cells.tracker.states)
+    cells.run("a[0] = a[0]")
+    assert all(cells.tracker.states[name].digest == seen[name].digest for name in ("a", "d", "v", "t"))
+
+
+def test_copies_that_values_hand_out_while_they_are_looked_at_are_not_taken_for_one_another(cells):
+    cells.run(
+        "import numpy as np\n"
+        "class Box:\n"
+        "    def __init__(self, n): self.n = n\n"
+        "    def __reduce__(self): return (Box, (0,), {'n': self.n, 'made': np.full(300_000, self.n)})\n"
+        "boxes = [Box(n) for n in range(4)]\nstrided = [np.full((600_000,), n)[::2] for n in range(4)]"
+    )
+    assert cells.run("boxes[3].n = 9").changed == ("boxes",)
+    assert cells.run("strided[2][7] = 1").changed == ("strided",)
