@@ -54,7 +54,7 @@ from nbreplay.fingerprint.outside import Names, Outside
 _KEPT_FLAGS = 0x1 | 0x2 | 0x4 | 0x8 | 0x20 | 0x80 | 0x100 | 0x200
 """CO_OPTIMIZED, NEWLOCALS, VARARGS, VARKEYWORDS, GENERATOR, COROUTINE, ITERABLE_COROUTINE, ASYNC_GENERATOR."""
 
-_HAS_DOCSTRING = 0x4000000  # CO_HAS_DOCSTRING, from 3.13 on
+_HAS_DOCSTRING = 0x4000000  # CO_HAS_DOCSTRING, from 3.14 on
 
 _BOOKKEEPING = {"__doc__", "__firstlineno__", "__static_attributes__"}
 """Names that the compiler itself stores in a class body."""
@@ -179,7 +179,7 @@ class Encoder:
 def docstring_of(code: CodeType) -> str | None:
     """Return what becomes the docstring of a function made of *code*, or None."""
     first = code.co_consts[0] if code.co_consts else None
-    if sys.version_info >= (3, 13) and not code.co_flags & _HAS_DOCSTRING:
+    if sys.version_info >= (3, 14) and not code.co_flags & _HAS_DOCSTRING:
         return None
     return first if isinstance(first, str) else None
 
