@@ -1,5 +1,6 @@
 """Credentials in names, values, the environment, the source and Dask's security objects: none leaves, each is named."""
 
+import contextlib
 import zipfile
 
 import nbformat
@@ -40,10 +41,8 @@ def contents(path):
             found.append(data)
             at = data.find(b"\x28\xb5\x2f\xfd")
             while at >= 0:
-                try:
+                with contextlib.suppress(zstandard.ZstdError):
                     found.append(zstandard.ZstdDecompressor().decompressobj().decompress(data[at:]))
-                except zstandard.ZstdError:
-                    pass
                 at = data.find(b"\x28\xb5\x2f\xfd", at + 1)
     return b"".join(found)
 
