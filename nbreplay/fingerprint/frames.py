@@ -14,6 +14,8 @@ from nbreplay.fingerprint.columns import sole, values_of, write_extension, write
 from nbreplay.fingerprint.leaves import length, of_int
 from nbreplay.fingerprint.mappings import named_parts
 from nbreplay.fingerprint.openers import CHOOSERS, Opener, Parts
+from nbreplay.fingerprint.reduced import by_reduce
+from nbreplay.fingerprint.state import shape_of
 from nbreplay.fingerprint.walker import Walker
 
 
@@ -106,7 +108,16 @@ def _index(w: Walker, obj: Any) -> Iterator[Any]:
         yield from values_of(w, obj._values)
 
 
+def write_polars(w: Walker, obj: Any) -> Parts:
+    """Write a frame, series or expression of polars as pickle takes it: its memory is not Python's to look at."""
+    return by_reduce(w, obj, shape_of(type(obj)))
+
+
 _BASES: dict[str, Opener] = {
+    "polars.dataframe.frame:DataFrame": write_polars,
+    "polars.lazyframe.frame:LazyFrame": write_polars,
+    "polars.series.series:Series": write_polars,
+    "polars.expr.expr:Expr": write_polars,
     "pandas:DataFrame": write_frame,
     "pandas.core.frame:DataFrame": write_frame,
     "pandas:Series": write_series,
@@ -136,7 +147,7 @@ _BASES: dict[str, Opener] = {
 
 
 def _choose(cls: type) -> Opener | None:
-    if "pandas" not in sys.modules and "pyarrow" not in sys.modules:
+    if sys.modules.keys().isdisjoint(("pandas", "pyarrow", "polars")):
         return None
     for base in cls.__mro__[:-1]:
         found = _BASES.get(name_of(base))
