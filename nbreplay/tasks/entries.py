@@ -43,9 +43,9 @@ class Session:
 class Entry:
     """One task that the scheduler holds, or one piece of scattered data (without a shape).
 
-    *strayed* says that its result, or one above it, is not the one that is recorded under its P: nothing that depends
-    on it is recorded, or found, by P. *unkept_s* is what it would take to have its result again, 0 if that is kept.
-    *expected* is the record that it is run to be compared with.
+    *strayed* is the P that it had, or ``-``, if its result, or one above it, is not the one that is recorded under
+    that: nothing that depends on it is recorded, or found, by P. *unkept_s* is what it would take to have its result
+    again, 0 if that is kept. *expected* is the record that it is run to be compared with.
     """
 
     session: Session
@@ -66,7 +66,7 @@ class Entry:
     promise: Promise | None = None
     target: Key | None = None
     deps: tuple[Key, ...] = ()
-    strayed: bool = False
+    strayed: str = ""
     unkept_s: float = 0.0
     expected: TaskRun | None = None
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gc
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dask._task_spec import GraphNode, Task
 
 from nbreplay.digest import Digest, Fingerprint
-from nbreplay.records import to_bytes
+from nbreplay.records import from_bytes, to_bytes
 from nbreplay.tasks import swap
 from nbreplay.tasks.entries import Entry, Session
 from nbreplay.tasks.planner import Known, Plan, Print, last_layer, plan
@@ -39,6 +43,10 @@ class Planning:
 
     def graph(self, session: Session, keys: set[Key], tasks: list[Key], stimulus_id: str) -> None:
         """Plan the tasks of one ``update_graph``."""
+        with _uncollected():
+            self._graph(session, keys, tasks, stimulus_id)
+
+    def _graph(self, session: Session, keys: set[Key], tasks: list[Key], stimulus_id: str) -> None:
         specs, known, never = self._view(tasks)
         if not specs:
             return
@@ -122,7 +130,7 @@ class Planning:
         """Change the scheduler's tasks. Everything that can fail has been done."""
         plugin, states = self.plugin, self.plugin.scheduler.tasks
         tally = session.tally()
-        pruned = {key: swap.recipe_of(states[key]) for key in made.prints}
+        pruned = {key: swap.recipe_of(states[key]) for key in made.prints} if loads else {}
         for key in made.prints:
             plugin.entries[key] = self._entry(session, made, key, tally)
         last = last_layer(made, keys & made.misses)
@@ -218,12 +226,19 @@ class _InFlight(Mapping[Fingerprint, Key]):
 
     def __init__(self, plugin: TaskCachePlugin) -> None:
         self.keys_by_print = plugin.in_flight
+        self.entries = plugin.entries
         self.states = plugin.scheduler.tasks
 
     def __getitem__(self, provenance: Fingerprint) -> Key:
         key = self.keys_by_print[provenance]
         ts = self.states.get(key)
         if ts is None or ts.state not in ("waiting", "processing", "queued", "no-worker", "memory"):
+            raise KeyError(provenance)
+        entry = self.entries.get(key)
+        if entry is None or entry.provenance != provenance:  # its key may be another task's now
+            raise KeyError(provenance)
+        # What was read from files, in it or above, may be something else by now, and P does not say so.
+        if entry.refused or (entry.paths if ts.state == "processing" else ts.state == "memory" and entry.lineage != ""):
             raise KeyError(provenance)
         return key
 
@@ -241,16 +256,50 @@ def order(ts: Any, entry: Entry, *, above_s: float = 0.0) -> None:
         return
     if entry.shape is None or entry.shape.kind != COUNTED or ts.actor or "a coroutine" in entry.refused:
         return
-    settings = session.ledger.settings
-    asked = Order(
-        store=str(session.ledger.store.path),
-        root=str(session.ledger.root),
-        keep=entry.keep,
-        record=session.record,
-        transfer_bytes=settings.scheduler_transfer_bytes,
-        inline_bytes=settings.inline_result_bytes,
-        shape=entry.shape.own() if entry.shape.by_reference else b"",
-        above_s=above_s,
-        **(session.ledger.expecting(entry.expected) if entry.expected is not None else {}),
+    ledger = session.ledger
+    packed = _packed(
+        str(ledger.store.path),
+        str(ledger.root),
+        entry.keep,
+        session.record,
+        ledger.settings.scheduler_transfer_bytes,
+        ledger.settings.inline_result_bytes,
+        entry.shape.own() if entry.shape.by_reference else b"",
+        above_s,
     )
-    ts.annotations = {**(ts.annotations or {}), ANNOTATION: to_bytes(asked)}
+    if entry.expected is not None:
+        packed = to_bytes(dataclasses.replace(from_bytes(Order, packed), **ledger.expecting(entry.expected)))
+    ts.annotations = {**(ts.annotations or {}), ANNOTATION: packed}
+
+
+@lru_cache(1024)
+def _packed(
+    store: str, root: str, keep: bool, record: bool, transfer: int, inline: int, shape: bytes, above_s: float
+) -> bytes:
+    """Most tasks of a graph are ordered alike."""
+    return to_bytes(
+        Order(
+            store=store,
+            root=root,
+            keep=keep,
+            record=record,
+            transfer_bytes=transfer,
+            inline_bytes=inline,
+            shape=shape,
+            above_s=above_s,
+        )
+    )
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let the garbage collector rest: it would go through the whole scheduler again and again while a graph is planned,
+    and nothing that is made here is garbage.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

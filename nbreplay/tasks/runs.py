@@ -108,7 +108,7 @@ def learn(entry: Entry, above: Above, report: Report | None, root: Path) -> Task
 
 def stray(entry: Entry) -> None:
     """What *entry* holds is not what its P names: from here on things go by content."""
-    entry.strayed = True
+    entry.strayed = entry.strayed or entry.provenance or "-"
     entry.provenance = None
 
 

@@ -254,8 +254,9 @@ class TaskCachePlugin(SchedulerPlugin):
     def drop(self, key: Key) -> None:
         """Forget what is known of *key*."""
         entry = self.entries.pop(key, None)
-        if entry is not None and entry.provenance and self.in_flight.get(entry.provenance) == key:
-            del self.in_flight[entry.provenance]
+        provenance = (entry.provenance or entry.strayed) if entry is not None else ""
+        if self.in_flight.get(provenance) == key:
+            del self.in_flight[provenance]
         self.quiet.forget(key)
 
     def _guard(self, act: Callable[..., None], *args: Any) -> None:

@@ -14,9 +14,10 @@ from distributed import Client, LocalCluster, wait
 
 import nbreplay
 from nbreplay.config import Settings
-from nbreplay.records import TaskDiffers, TaskRun, from_bytes
+from nbreplay.records import TaskDiffers, TaskRun, from_bytes, to_bytes
 from nbreplay.store import Store
 from nbreplay.tasks import KernelCache, install, uninstall
+from nbreplay.tasks.eviction import slim, task_keys
 
 pytestmark = [pytest.mark.cluster]
 
@@ -149,9 +150,7 @@ def test_what_depends_on_a_result_that_differs_goes_by_content(rig, draw):
     rig.cell(both)
     blob = rig.runs("drawn")[0]
     rig.store.forget(s.place for s in rig.store.scan("task") if from_bytes(TaskRun, s.body).name == "drawn")
-    from nbreplay.tasks.eviction import slim, task_keys
-
-    rig.store.append("task", nbreplay.records.to_bytes(slim(blob)), task_keys(blob))  # pruned: only its name stays
+    rig.store.append("task", to_bytes(slim(blob)), task_keys(blob))  # pruned: only its name stays
     rig.again()
     draw(3)
 
@@ -168,6 +167,46 @@ def test_what_depends_on_a_result_that_differs_goes_by_content(rig, draw):
     value, told = rig.cell(held)
     assert value == ([limit, 1], limit)
     assert told.by_name["first_of"].hit == 1
+
+
+def test_a_key_that_had_a_result_that_differs_and_has_other_code_now_is_not_taken_for_it(rig, draw):
+    rig.cell(lambda client: client.submit(drawn, 1, key="k").result())
+    (run,) = rig.runs("k")
+    rig.store.forget(s.place for s in rig.store.scan("task"))
+    rig.store.append("task", to_bytes(slim(run)), task_keys(run))
+    rig.again()
+    draw(4)
+
+    def reused(client):
+        client.submit(drawn, 1, key="k").result()
+        while client.run_on_scheduler(lambda dask_scheduler: "k" in dask_scheduler.tasks):
+            time.sleep(0.01)
+        other = client.submit(first_of, ["not drawn"], key="k")
+        wait(other)
+        return client.submit(drawn, 1, key="z").result(), other.result()
+
+    value, _ = rig.cell(reused)
+    assert value == ([sys.getrecursionlimit(), 1], "not drawn")
+    assert not rig.cluster.scheduler.plugins["nbreplay"].in_flight
+
+
+def test_a_result_in_memory_is_not_taken_for_an_equal_task_when_its_file_changed(rig):
+    source = rig.folder / "in.txt"
+
+    def read(path):
+        with open(path) as file:
+            return file.read()
+
+    def held(client):
+        source.write_text("one")
+        first = client.submit(read, str(source), pure=False)
+        below = client.submit(len, first, pure=False)
+        wait(below)
+        source.write_text("three")
+        second = client.submit(read, str(source), pure=False)
+        return first.result(), below.result(), second.result(), client.submit(len, second, pure=False).result()
+
+    assert rig.cell(held)[0] == ("one", 3, "three", 5)
 
 
 @pytest.mark.parametrize("scheduler", ["cluster", "sync"])
