@@ -5,7 +5,6 @@ the plain run of the edited notebook, the cells and tasks that ran exactly those
 """
 
 import os
-import shutil
 
 import pytest
 
@@ -38,19 +37,15 @@ OFTEN = {
 
 @pytest.fixture(scope="module")
 def beds(tmp_path_factory):
-    """Return the bed of a workload, recorded, with its plain run and its audit; the last one only is kept."""
+    """Return the bed of a workload, recorded, with its plain run and its audit."""
     made = {}
 
     def get(name):
         if name not in made:
-            for _, _, _, folder in made.values():
-                shutil.rmtree(folder)
-            made.clear()
             for module in workload(name).needs:
                 pytest.importorskip(module)
-            folder = tmp_path_factory.mktemp(name)
-            bed = Bed(workload(name), "smoke", folder)
-            made[name] = (bed, bed.plain(), bed.audit(), folder)
+            bed = Bed(workload(name), "smoke", tmp_path_factory.mktemp(name))
+            made[name] = (bed, bed.plain(), bed.audit())
         return made[name]
 
     return get
@@ -63,7 +58,7 @@ def _one_key(tmp_path_factory, monkeypatch):
 
 @pytest.mark.parametrize("name", [name for name in NAMES if LONG or OFTEN[name]])
 def test_the_audit_is_the_plain_run_with_every_task_executed(beds, name):
-    bed, plain, audit, _ = beds(name)
+    bed, plain, audit = beds(name)
     assert not plain.error
     assert list(differences(audit, plain)) == []
     expected = bed.workload.tasks(bed.workload.sizes["smoke"])
@@ -73,7 +68,7 @@ def test_the_audit_is_the_plain_run_with_every_task_executed(beds, name):
 
 @pytest.mark.parametrize(("name", "change"), [pair for pair in CHANGES if LONG or pair[1] in OFTEN[pair[0]]])
 def test_a_repeat_is_the_plain_run_with_only_what_must_run(beds, name, change):
-    bed, plain, _, _ = beds(name)
+    bed, plain, _ = beds(name)
     edit = bed.workload.change(change, "smoke") if change else NO_CHANGE
     right = bed.plain(edit) if edit.edits or edit.file_edits or edit.move else plain
     repeated = bed.repeat(edit)
