@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,6 +125,7 @@ class Kernel:
         spec = self.manager.kernel_spec
         assert spec is not None
         spec.argv = [python, "-m", module, "-f", "{connection_file}", "--HistoryManager.hist_file=:memory:"]
+        self.manager.connection_file = str(folder / f"kernel-{uuid.uuid4()}.json")  # Kishu looks for the id in its name
         environ = {**os.environ, "NBREPLAY_STORE": str(store), "NBREPLAY_KEY_FILE": str(folder / "key")}
         self.manager.start_kernel(cwd=str(folder), env=environ)
         self.client = self.manager.blocking_client()
@@ -184,8 +186,8 @@ def run_case(kind: str, case: Case, folder: Path, python: str = sys.executable) 
         run.peak_bytes = kernel.peak_bytes()
     finally:
         kernel.stop()
-    kept = [folder / "kishu"] if kind == "kishu" else [store]
-    run.store_bytes = sum(file.stat().st_size for each in kept for file in each.rglob("*") if file.is_file())
+    kept = [store.rglob("*"), folder.glob("*.kishudb*"), (folder / "kishu").rglob("*")]
+    run.store_bytes = sum(file.stat().st_size for files in kept for file in files if file.is_file())
     return run
 
 
