@@ -232,8 +232,5 @@ def copied(folder: Path, to: Path) -> Path:
 
 
 def own_environment(folder: Path) -> dict[str, str]:
-    """Return variables by which runs in *folder* have a user of their own, and change nothing of the present one's."""
-    return {
-        "NBREPLAY_KEY_FILE": str(folder / "key"),
-        "IPYTHONDIR": str(folder / "ipython"),
-    }
+    """Return variables by which kernels leave the present user's IPython folder alone."""
+    return {"IPYTHONDIR": str(folder / "ipython")}
