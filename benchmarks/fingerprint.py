@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import gc
+import json
 import platform
 import statistics
 import sys
 import time
 import types
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -60,15 +62,28 @@ def empty():
         pass
 
 
+ROWS = []
+
+
 def show(what, figures, per=1, unit="us"):
     median, low, high = (figure / per for figure in figures)
+    ROWS.append({"what": what, "unit": unit, "median": median, "low": low, "high": high})
     print(f"{what:<58} {median:10.2f} {unit} [{low:.2f} .. {high:.2f}]")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--quick", action="store_true", help="code only, three rounds: to see that it works")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there, too")
+    options = parser.parse_args()
+    rounds = 3 if options.quick else options.rounds
+    measure(rounds, values=not options.quick)
+    if options.json:
+        Path(options.json).write_text(json.dumps({"python": platform.python_version(), "rows": ROWS}, indent=1))
+
+
+def measure(rounds, *, values):
     print(f"Python {platform.python_version()}, {platform.machine()}, numpy {np.__version__}, pandas {pd.__version__}")
     show("a turn of an empty loop", timed(empty, rounds), 1000, "ns")
     small, middle = namespace(SMALL)["f"], namespace(MIDDLE)["f"]
@@ -77,8 +92,20 @@ def main():
     show("10-line function, its code new", timed(lambda: analyse(middle.__code__), rounds, 100))
     show("3-line function with helper, code seen before", timed(lambda: walk(small, **task), rounds, 300))
     show("10-line function with helper, code seen before", timed(lambda: walk(middle, **task), rounds, 200))
+    for what, function in (("3", small), ("10", middle)):
+        # A task whose function is new to this process: its code is analysed and all that it reads is looked up.
+        again = types.CodeType.replace
+
+        def new(function=function, again=again):
+            code = again(function.__code__, co_name=f"f{len(ROWS)}")
+            analyse(code)
+            walk(function, **task)
+
+        show(f"{what}-line function, planned with new code", timed(new, rounds, 100))
     show("a library's function", timed(lambda: walk(np.sum, **task), rounds, 500))
     show("a small tuple of arguments", timed(lambda: walk((1, "a", 2.5), **task), rounds, 500))
+    if not values:
+        return
 
     class Thing:
         def __init__(self, number):
