@@ -55,18 +55,38 @@ def audit(**options: Any) -> None:
 @click.option("--rerun", type=int, multiple=True, metavar="K", help="Run cell K even if it could be restored.")
 @click.option("--verify-tasks", "verified", type=Share(), metavar="SHARE",
               help="Run this share of what would be served, as 5%, and compare.  [default: none]")  # fmt: skip
+@click.option(
+    "--cluster",
+    metavar="ADDRESS|KIND|FILE",
+    help="Make recorded clients again on this cluster: an address, local, slurm, kubernetes ..., a compute.yml.",
+)
+@click.option(
+    "--map", "moved", multiple=True, metavar="OLD=NEW", help="Files recorded below the folder OLD are in NEW."
+)
 @click.option("--strict", is_flag=True, help="Fail if a cell ran only because its record is not trusted.")
 @_running
 def repeat(
-    first: int, last: int | None, rerun: tuple[int, ...], verified: float | None, strict: bool, **options: Any
+    first: int,
+    last: int | None,
+    rerun: tuple[int, ...],
+    verified: float | None,
+    cluster: str | None,
+    moved: tuple[str, ...],
+    strict: bool,
+    **options: Any,
 ) -> None:
     """Run the notebook NB; what is recorded and still holds is restored or served, the rest runs.
 
     A notebook that was never recorded is recorded. Cells are counted from 1, code cells only. With --verify-tasks the
     cells that have tasks run; the recorded results stand, and the exit code says if one that was run again differs.
-    """
+    """  # fmt: skip
+    from nbreplay.share.target import cluster_variables, map_variables
+
     arguments = (f"--NBReplay.verify_tasks={verified}",) if verified else ()
-    which = {"first": first, "last": last, "rerun": frozenset(rerun), "arguments": arguments}
+    environment = cluster_variables(cluster, options["notebook"]) | map_variables(moved)
+    which = {
+        "first": first, "last": last, "rerun": frozenset(rerun), "arguments": arguments, "environment": environment
+    }  # fmt: skip
     cells = _run("nbreplay-repeat", recording=False, **which, **options)
     if verified:
         _tell_verified(cells)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import site
 import sys
@@ -11,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+MAP_VARIABLE = "NBREPLAY_MAP"
+"""Names, as JSON, folders that were recorded elsewhere than they are: ``[["/old", "/new"], ...]``."""
 OWN_SUFFIX = ".nbreplay"
 """A store's folder ends so; it is never an input of what is recorded in it."""
 
@@ -58,7 +61,20 @@ def portable(path: str | os.PathLike[str], root: str | os.PathLike[str]) -> str:
 
 def locate(written: str, root: str | os.PathLike[str]) -> Path:
     """Return where the file is that a record calls *written*, for a notebook in *root*."""
+    if written.startswith("/"):
+        for old, new in _moved(os.environ.get(MAP_VARIABLE, "")):
+            if written == old or written.startswith(f"{old}/"):
+                return Path(new + written[len(old) :])
     return Path(whole(written, _bases(os.fspath(root))[0]))
+
+
+@lru_cache(maxsize=4)
+def _moved(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the (recorded folder, folder here) that the environment tells."""
+    try:
+        return tuple((str(old), str(new)) for old, new in json.loads(text)) if text else ()
+    except (ValueError, TypeError):
+        return ()
 
 
 def path_of(name: Any) -> str | None:

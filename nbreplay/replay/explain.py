@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 
 from nbreplay.digest import Fingerprint
-from nbreplay.records import CellRun, NameState
+from nbreplay.records import CellRun, FileState, NameState
 from nbreplay.replay.lineage import Known, Lineage
 from nbreplay.replay.match import Difference, Present, first_difference
 
@@ -68,13 +68,30 @@ def in_words(difference: Difference, run: CellRun, lineage: Lineage, present: Pr
         case "ambient":
             return Reason(f"the state of {name} differs")
         case "file":
-            return Reason(f"the file {name} changed")
+            return _file_reason(name, run, lineage, present)
         case "written file":
             return Reason(f"the file {name}, which it wrote, is missing or changed and was too large to keep")
         case "package":
             return Reason(f"{name} is {difference.after or 'missing'}, recorded with {difference.before or 'none'}")
         case _:
             return Reason(f"{name} is {difference.after}, recorded with {difference.before}")
+
+
+def _file_reason(name: str, run: CellRun, lineage: Lineage, present: Present) -> Reason:
+    """Say that a file changed; if it is not there, also what it was, and from which cell on nothing needs it."""
+    state = run.files_read[name]
+    gone = present.changed_file({name: FileState(digest=None)}) is None
+    if state.digest is None or not gone:
+        return Reason(f"the file {name} changed")
+    try:
+        numbered = lineage.numbered(next(iter(lineage.tips()), None))
+    except LookupError:
+        numbered = {}
+    users = [number for number, other in numbered.items() if name in other.files_read]
+    detail = (f"{name}: {state.size_bytes} bytes, xxh3-128 {state.digest}",)
+    if users and max(users) < max(numbered):
+        detail += (f"cells from {max(users) + 1} on do not need it: start there, or put the file back",)
+    return Reason(f"the file {name} is not here", detail)
 
 
 def _name_reason(name: str, before: NameState | None, after: NameState | None, difference: Difference) -> Reason:

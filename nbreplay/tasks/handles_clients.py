@@ -8,7 +8,7 @@ from typing import Any
 from nbreplay.digest import combine
 from nbreplay.errors import ClusterUnfit, Uncacheable
 from nbreplay.files import unseen
-from nbreplay.tasks import handles_default
+from nbreplay.tasks import handles_default, handles_target
 from nbreplay.tasks.handles_quiet import undisturbed
 from nbreplay.tasks.handles_recipes import (
     Made,
@@ -152,13 +152,17 @@ def remake_client(recipe: dict[str, Any]) -> Any:
             client = _closed_client(cls)
             adopt(client, note)
             return client
-        args, kwargs = [_unnest(value) for value in recipe["args"]], dict(recipe["kwargs"])
-        if "address" in kwargs:
-            kwargs["address"] = _unnest(kwargs["address"])
+        target = handles_target.chosen()
+        if target is not None:
+            args, kwargs = [handles_target.start_of(target)], {}
+        else:
+            args, kwargs = [_unnest(value) for value in recipe["args"]], dict(recipe["kwargs"])
+            if "address" in kwargs:
+                kwargs["address"] = _unnest(kwargs["address"])
         note.args, note.kwargs = tuple(args), kwargs
         client = _make(cls, tuple(args), kwargs, recipe)
         adopt(client, note)
-        for method, call_args, call_kwargs in recipe.get("cluster_calls", ()):
+        for method, call_args, call_kwargs in recipe.get("cluster_calls", ()) if target is None else ():
             getattr(client.cluster, method)(*call_args, **call_kwargs)
         return _settle(client)
 
