@@ -125,7 +125,8 @@ class Session:
 
     def commit(self, job: Job, *, behind: bool) -> Committed | None:
         """Write the boundary of *job* and go on from it; None: it is written behind the reply, and taken as written."""
-        committed = self.committer.commit(job, behind=behind)
+        writable = self.store is not None and self.store.writable
+        committed = self.committer.commit(job, behind=behind and writable)  # else it fails at once: nothing to wait for
         if committed is None:
             self.tracker.accept(job.capture)
             self.number += 1
@@ -137,7 +138,7 @@ class Session:
             self.took(committed.run)
             return committed
         self.tell(f"not saved: {committed.reason}")
-        if self.store is not None and self.store.writable:
+        if writable:
             self.tracker.drop(job.capture)  # room may come back: what is saved next includes these changes
             return committed
         # Nothing will be written, but what holds now is still known by digest: serving goes on.
