@@ -84,7 +84,7 @@ def repeat(
 
     arguments = (f"--NBReplay.verify_tasks={verified}",) if verified else ()
     environment = cluster_variables(cluster, options["notebook"]) | map_variables(moved)
-    which = {
+    which: dict[str, Any] = {
         "first": first, "last": last, "rerun": frozenset(rerun), "arguments": arguments, "environment": environment
     }  # fmt: skip
     cells = _run("nbreplay-repeat", recording=False, **which, **options)
