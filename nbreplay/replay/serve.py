@@ -10,7 +10,9 @@ from nbreplay.digest import Fingerprint
 from nbreplay.errors import StoreError
 from nbreplay.files import put_back
 from nbreplay.records import BlobRef, CellRun, to_bytes
+from nbreplay.replay import strangers
 from nbreplay.replay.commit import CELL
+from nbreplay.replay.late import NEVER
 from nbreplay.replay.lineage import Known
 from nbreplay.replay.match import Difference, first_difference
 from nbreplay.replay.outputs import decode_messages
@@ -19,17 +21,18 @@ from nbreplay.replay.session import Session
 
 logger = logging.getLogger(__name__)
 
-NEVER = "never: "
-"""Marks that begin so forbid serving; the others only say that another run may give another result."""
-
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The run that holds, if any; *blocked* if one would but is not this user's; else *reason* where it is known."""
+    """The run that holds, if any; *blocked* if one would but is not this user's; else *reason* where it is known.
+
+    *foreign*: it is not this user's, and is taken as data.
+    """
 
     run: CellRun | None
     reason: str
     blocked: Difference | None = None
+    foreign: bool = False
 
 
 def find(session: Session, code: Fingerprint, *, undisturbed: bool) -> Found:
@@ -44,6 +47,9 @@ def find(session: Session, code: Fingerprint, *, undisturbed: bool) -> Found:
         if forbidden:
             reason = reason or forbidden.removeprefix(NEVER)
             continue
+        if session.settings.verify_tasks and run.tasks.total:
+            reason = reason or "some of its tasks are compared with their records"
+            continue
         if run.folder and run.folder != str(session.root):
             reason = reason or f"it asked for its folder, which was {run.folder}"
             continue
@@ -53,8 +59,11 @@ def find(session: Session, code: Fingerprint, *, undisturbed: bool) -> Found:
             reason = reason or f"nondeterministic ({', '.join(run.marks)}) and something before it changed"
             continue
         if not known.own:
+            as_read = (None, "") if session.store is None else strangers.as_data(run, session.store)
+            if as_read[0] is not None and _missing(session, known) is None:
+                return Found(as_read[0], "its inputs hold; somebody else's record, taken as data", foreign=True)
             blocked = blocked or Difference("trust", run.boundary)
-            reason = "recorded by somebody whose store you have not accepted; `nbreplay unpack FILE --trust` accepts it"
+            reason = as_read[1]
             continue
         missing = _missing(session, known)
         if missing is not None:
@@ -85,7 +94,7 @@ def _missing(session: Session, known: Known) -> BlobRef | None:
     return next((ref for ref in refs if not store.has(ref.digest)), None)
 
 
-def apply(session: Session, run: CellRun, request: CellRequest) -> Served | None:
+def apply(session: Session, run: CellRun, request: CellRequest, *, foreign: bool = False) -> Served | None:
     """Put the effects of *run* in place, the namespace's lazily; None if one of them turns out damaged."""
     store = session.store
     if store is None:
@@ -102,10 +111,13 @@ def apply(session: Session, run: CellRun, request: CellRequest) -> Served | None
     result = run.writes.result
     now = f"Out[{request.execution_count}]"
     session.tracker.apply(run.writes, rename={result: now} if result else {})
-    return Served(run=run, outputs=outputs, result_name=now if result else "")
+    served = Served(run=run, outputs=outputs, result_name=now if result else "")
+    return strangers.without_acting(served, store) if foreign else served
 
 
-def record(session: Session, request: CellRequest, run: CellRun, position: int | None) -> str:
+def record(
+    session: Session, request: CellRequest, run: CellRun, position: int | None, *, foreign: bool = False
+) -> str:
     """Note where the session stands after *run* was served; return why that could not be kept, if so.
 
     Served in the place where it was recorded, it leads to its own boundary. Elsewhere the state after it is another
@@ -113,7 +125,7 @@ def record(session: Session, request: CellRequest, run: CellRun, position: int |
     """
     position = request.position or position
     same_place = position is None or run.position == position
-    if session.boundary == run.parent and same_place:
+    if session.boundary == run.parent and same_place and not foreign:
         session.boundary = run.boundary
         return ""
     again = dataclasses.replace(
