@@ -33,9 +33,10 @@ def forget(store: Path, boundaries: Collection[str]) -> tuple[int, str]:
                 except ValueError:
                     unknown = True
                     continue
-                chosen = isinstance(run, CellRun) and run.boundary in boundaries
-                (theirs if chosen else others).update(blobs_of(run))
-                if chosen:
+                if not isinstance(run, CellRun) or run.boundary not in boundaries:
+                    others.update(blobs_of(run))
+                else:
+                    theirs.update(blobs_of(run))
                     places.append(stored.place)
                     cells |= {run.cell_id, run.position} - {None}
         count = len(places)
