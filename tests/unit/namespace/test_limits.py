@@ -60,3 +60,13 @@ def test_copies_that_values_hand_out_while_they_are_looked_at_are_not_taken_for_
     )
     assert cells.run("boxes[3].n = 9").changed == ("boxes",)
     assert cells.run("strided[2][7] = 1").changed == ("strided",)
+
+
+def test_what_is_made_of_builtin_types_is_loaded_without_importing_anything(cells, new_cells):
+    cells.run("import numpy as np\nsmall = [1, 2, {'a': 'b'}]\narray = np.arange(9.0)")
+    again = new_cells("later")
+    again.tracker.restore(cells.manifests[-1])
+    again.run("print(small, end='')")
+    assert "numpy" in again.tracker._live.pending_modules
+    again.run("print(array.sum(), end='')")
+    assert again.tracker._live.pending_modules == {}
