@@ -90,6 +90,8 @@ def write_connection(w: Walker, obj: Any) -> Parts:
 def _connection(w: Walker, obj: Any) -> Iterator[Any]:
     import sqlite3  # it is imported already: here is a connection
 
+    if w.exact:
+        w.opaque.append("sqlite3.Connection")  # it calls functions that were given to it, and nothing shows them
     yield from write_type_of(w, type(obj))
     try:
         cursor = sqlite3.Connection.cursor(obj)
