@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from nbreplay.records import CellVisit
     from nbreplay.replay.engine import Engine
 
+MOST_LEFT = 20
+"""Lines about what a restore does not bring back; of further cells only the numbers."""
+
 USAGE = """\
 %nbreplay status            what became of each cell of this session
 %nbreplay restore K         back to the state after cell K (0: the empty start)
@@ -82,6 +85,11 @@ class NBReplayMagics(Magics):
         lines = [f"{where}: {_listed(restored.names)}"]
         if restored.removed:
             lines.append(f"removed: {_listed(restored.removed)}")
+        if restored.left:
+            lines.append("not brought back, what these cells did beyond their names; run them again if it matters:")
+            lines += restored.left[:MOST_LEFT]
+            more = [each.partition(":")[0] for each in restored.left[MOST_LEFT:]]
+            lines += [f"and {', '.join(dict.fromkeys(more))}"] if more else []
         return views.view(*lines)
 
     def _why(self, engine: Engine, arguments: list[str]) -> views.View:
@@ -130,9 +138,9 @@ class NBReplayMagics(Magics):
         if engine.notebook.path is None:
             raise UsageError("it is not known which notebook this is; on the command line: nbreplay pack NB")
         engine.settle()
-        target, manifest = pack(engine.notebook.path, engine.session.store_path)
+        packed = pack(engine.notebook.path, engine.session.store_path)
         saved = "the notebook in it is the file as it was last saved"
-        return views.view(f"{target} ({len(manifest.files)} files; {saved})")
+        return views.view(f"{packed.path} ({len(packed.manifest.files)} files; {saved})")
 
 
 Command = Callable[[NBReplayMagics, "Engine", list[str]], views.View]

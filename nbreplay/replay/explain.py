@@ -88,7 +88,7 @@ def _file_reason(name: str, run: CellRun, lineage: Lineage, present: Present) ->
     except LookupError:
         numbered = {}
     users = [number for number, other in numbered.items() if name in other.files_read]
-    detail = (f"{name}: {state.size_bytes} bytes, xxh3-128 {state.digest}",)
+    detail: tuple[str, ...] = (f"{name}: {state.size_bytes} bytes, xxh3-128 {state.digest}",)
     if users and max(users) < max(numbered):
         detail += (f"cells from {max(users) + 1} on do not need it: start there, or put the file back",)
     return Reason(f"the file {name} is not here", detail)
