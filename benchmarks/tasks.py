@@ -20,7 +20,7 @@ import dask
 import dask.array as da
 import distributed
 from dask._task_spec import Task, TaskRef
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Scheduler
 
 from nbreplay.store import Store
 from nbreplay.tasks import KernelCache, install
@@ -47,17 +47,54 @@ def graph_of(size):
     return graph
 
 
-def planned(rounds, size):
-    """CPU us per task of the pure planner: everything unknown, then everything known."""
-    found = {"unknown": [], "known": []}
-    graph = graph_of(size)
-    wanted = [f"t-{n}" for n in range(size - size // 10, size)]
+def new_code(size):
+    """As many functions, each of other code, on one argument each."""
+    home = {}
+    exec("\n".join(f"def f{n}(x):\n    y = x * {n}\n    return [y, {n}]" for n in range(size)), home)
+    return {f"n-{n}": Task(f"n-{n}", home[f"f{n}"], n) for n in range(size)}
+
+
+def planned(rounds, sizes):
+    """CPU us per task of the pure planner, nothing recorded: code that was seen before, by the size of the graph; and
+    code that is met for the first time.
+    """
+    found = {}
+    for size in sizes:
+        graph = graph_of(size)
+        wanted = [f"t-{n}" for n in range(size - size // 10, size)]
+        found[f"known code, {size} tasks"] = [_plan_s(graph, wanted) / size * 1e6 for _ in range(rounds + 1)][1:]
+    found["new code, 1000 tasks"] = []
     for _ in range(rounds):
-        gc.collect()
-        start = time.process_time()
-        plan(graph, wanted, lambda prints: [[] for _ in prints], shaper=make_shaper(Path.cwd()))
-        found["unknown"].append((time.process_time() - start) / size * 1e6)
-    return {name: summary(values, "us CPU a task") for name, values in found.items() if values}
+        graph = new_code(1000)
+        found["new code, 1000 tasks"].append(_plan_s(graph, list(graph)) / len(graph) * 1e6)
+    return {name: summary(values, "us CPU a task") for name, values in found.items()}
+
+
+def _plan_s(graph, wanted):
+    gc.collect()
+    gc.disable()  # as the scheduler plugin does it
+    start = time.thread_time()
+    plan(graph, wanted, lambda prints: [[] for _ in prints], shaper=make_shaper(Path.cwd()))
+    seconds = time.thread_time() - start
+    gc.enable()
+    return seconds
+
+
+class Own:
+    """Notes the CPU time that the scheduler itself spends on making a graph's tasks, the hook left out."""
+
+    def __init__(self, watch):
+        self.seconds = []
+        create = Scheduler._create_taskstate_from_graph
+
+        def timed(scheduler, **kwargs):
+            start, hooks = time.thread_time(), sum(watch.seconds)
+            try:
+                return create(scheduler, **kwargs)
+            finally:
+                self.seconds.append(time.thread_time() - start - (sum(watch.seconds) - hooks))
+
+        Scheduler._create_taskstate_from_graph = timed
 
 
 class Watch:
@@ -116,11 +153,12 @@ def arrays(folder, rounds, watch):
     return {k: summary(v, k.rpartition("_")[2]) if isinstance(v, list) else v for k, v in out.items()}
 
 
-def large(folder, rounds, size, watch):
+def large(folder, rounds, size, watch, own):
     """A graph of many tiny tasks: CPU time of the whole process (scheduler, workers, client) without the cache,
-    recorded, repeated; and of the hook alone.
+    recorded, repeated; of the hook alone, and of what the scheduler itself does in the same call.
     """
     out = {"plain_s": [], "recorded_s": [], "recorded_hook_s": [], "repeated_s": [], "repeated_hook_s": []}
+    out |= {"plain_call_s": []}
     wanted = [f"t-{n}" for n in range(size - size // 10, size)]
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
 
@@ -133,7 +171,9 @@ def large(folder, rounds, size, watch):
 
         for number in range(rounds):
             with Client(cluster) as client:
+                own.seconds.clear()
                 out["plain_s"].append(run(client))
+                out["plain_call_s"].append(sum(own.seconds))
             store = Store.open(folder / f"large{number}")
             cache = KernelCache(store, serve=True, record=True, root=folder)
             install(cache)
@@ -153,10 +193,15 @@ def large(folder, rounds, size, watch):
 def main():
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--tasks", type=int, default=10_000)
+    options.add_argument("--tasks", type=int, default=10_000, help="of the large graph")
+    options.add_argument("--quick", action="store_true", help="smallest sizes, one round: does it work")
     options.add_argument("--json", type=Path)
     chosen = options.parse_args()
+    if chosen.quick:
+        chosen.rounds, chosen.tasks = 1, 300
+    sizes = [1000] if chosen.quick else [1_000, 10_000, 100_000]
     watch = Watch()
+    own = Own(watch)
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         found = {
@@ -165,9 +210,9 @@ def main():
                 "dask": dask.__version__,
                 "distributed": distributed.__version__,
             },
-            "planner": planned(chosen.rounds, chosen.tasks),
+            "planner": planned(chosen.rounds, sizes),
             "array": arrays(folder, chosen.rounds, watch),
-            "large": large(folder, max(1, min(chosen.rounds, 3)), chosen.tasks, watch),
+            "large": large(folder, max(1, min(chosen.rounds, 3)), chosen.tasks, watch, own),
         }
     text = json.dumps(found, indent=1)
     if chosen.json:
