@@ -316,6 +316,35 @@ SCENARIOS = [
     Scenario("views_after_a_restore", ARRAYS, edit("e", "= -1", "= -2; v[1] = 7"), [R, R, R, R, X]),
     Scenario("frame_query_reads_a_name_in_a_string", FRAMES, edit("b", "limit = 2", "limit = 3"), [R, X, X, R, R]),
     Scenario("frames_unchanged", FRAMES, same, [R] * 5),
+    Scenario(
+        "class_attribute_beside_an_edited_instance",
+        cells("class C:\n    n = 0\no = C()", "o.x = 5", "C.n = 1", "print(o.x, o.n)"),
+        edit("b", "5", "6"),
+        [R, X, X, X],
+    ),
+    Scenario(
+        "finaliser_that_fires_later",
+        cells(
+            "import weakref\nclass W: pass\nw = W()\nlog = []\nf = weakref.finalize(w, log.append, 1)",
+            "log.append(0)",
+            "del w",
+            "print(log)",
+        ),
+        same,
+        [X, X, X, "*"],
+    ),
+    Scenario(
+        "thread_that_waits",
+        cells(
+            "import threading\nlog = []\ngo = threading.Event()\ndef work():\n    go.wait()\n    log.append(1)\n"
+            "t = threading.Thread(target=work)\nt.start()",
+            "n = 1",
+            "go.set()\nt.join()",
+            "print(log, n)",
+        ),
+        same,
+        [X, X, X, "*"],
+    ),
     Scenario("displays_unchanged", DISPLAYS, same, [R] * 5),
     Scenario("result_of_a_restored_cell", DISPLAYS, edit("e", "_ + 1", "_ + 2"), [R, R, R, R, X]),
     Scenario(
