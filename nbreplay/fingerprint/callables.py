@@ -171,7 +171,7 @@ def _own(w: Walker, fn: FunctionType, record: CodeRecord, follow: bool) -> Itera
 def _own_globals(w: Walker, fn: FunctionType) -> Iterator[Any]:
     """Yield what the globals of *fn* hold, if they are a dict of somebody's that holds it: ``exec`` made it there."""
     space = fn.__globals__
-    if space.get(fn.__name__) is not fn:
+    if space.get(fn.__name__) is not fn or space.get("__name__") == "__main__":
         return
     module = sys.modules.get(space.get("__name__", ""))
     if module is not None and vars(module) is space:

@@ -80,8 +80,6 @@ def write_unseen(w: Walker, obj: Any) -> Parts:
     """Write what equals nothing: running code, or what nothing can look into."""
     w.unseen(obj, _WHY.get(type(obj), "cannot be looked into"))
     w.held.append(obj)
-    if w.collecting:
-        w.objects[id(obj)] = obj
     return None
 
 

@@ -12,9 +12,12 @@ written in place, however often. The walk keeps its own stack: depth costs nothi
 
 from __future__ import annotations
 
+import abc
+import gc
 import os
 import sys
 import time
+import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -36,7 +39,19 @@ ALGORITHM = b"nbreplay-fingerprint-2"
 
 _EXACT_LEAVES = {**LEAVES, float: leaves.of_float_exact}
 _CHECK_EVERY = 256
+_HIDDEN_LEVELS, _HIDDEN_MOST = 3, 50
+_HOSTS = frozenset({"IPython", "ipykernel", "nbreplay", "tornado", "zmq"})
+"""What runs the notebook: everything is reachable from it, and nobody's value."""
+_LEADING = (types.BuiltinFunctionType, types.MethodType, list, tuple)
+_SHARED_KINDS = frozenset({"_io", "sqlite3", "__main__", "array", "collections", "mmap"})
 _PACK_RUN = 4  # shorter runs cost more to pack than to write
+
+
+def _may_be_shared(obj: Any) -> bool:
+    """Whether *obj*, which something opaque holds, may be a value of the user's: not what libraries keep for all."""
+    if type(obj) is dict:
+        return "__name__" not in obj and "__builtins__" not in obj
+    return type(obj) in (list, set, bytearray) or type(obj).__module__ in _SHARED_KINDS
 
 
 class Memory:
@@ -104,9 +119,9 @@ class Walker:
         self.later: list[type] = []
         self.memory: dict[int, Memory] = {}  # by id of a buffer's owner
         self.shallow: set[int] = set()  # classes met through instances only
-        self.ranges: dict[int, list[tuple[int, int]]] = {}  # of arrays met, by id of whose memory they look at
-        self.abstract: list[type] = []  # abstract classes of libraries that code reads
         # __doc__, __name__ ...: what code asks functions for. Whoever gets a function as data may ask for any of them.
+        self.ranges: dict[int, list[tuple[int, int]]] = {}  # of arrays met, by id of whose memory they look at
+        self.abstract: list[abc.ABCMeta] = []  # abstract classes of libraries that code reads
         self.asks: set[str] = {"__doc__", "__annotations__"} if mode is Mode.VALUE else set()
         self.called = called  # what is written next is a function that is only called, not handed on
         self.named: list[Any] = []  # functions and classes that could be asked
@@ -156,8 +171,19 @@ class Walker:
         module, qualname = type.__dict__["__module__"].__get__(cls), type.__dict__["__qualname__"].__get__(cls)
         name = f"{module}.{qualname}" if type(module) is str else str.__str__(qualname)
         self.opaque.append(name)
+        if self.collecting and not isinstance(obj, BaseException) and cls.__module__.partition(".")[0] not in _HOSTS:
+            self._link_held(obj)
         self.refuse("opaque", f"an object of type {name} {why}")
         self.out += b"?" + text(name) + os.urandom(16)
+
+    def _link_held(self, obj: Any) -> None:
+        """Link what *obj*, which shows nothing, holds: a writer its stream, a cursor its connection."""
+        self.objects[id(obj)] = obj
+        front = [obj]
+        for _ in range(_HIDDEN_LEVELS):
+            held = [each for each in gc.get_referents(*front) if each is not self.home and each is not self.main]
+            self.objects.update((id(each), each) for each in held if _may_be_shared(each))
+            front = [each for each in held if isinstance(each, _LEADING)][:_HIDDEN_MOST]
 
     def component(self, label: str, name: str, start: int, subject: Any) -> None:
         """Note as a component what was written since *start*."""

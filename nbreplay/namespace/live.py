@@ -50,6 +50,8 @@ class Live:
     pending_ambient: dict[str, ValueRef | None] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)
     pending_modules: dict[str, str] = field(default_factory=dict)
+    unmade: dict[str, Any] = field(default_factory=dict)
+    """What was loaded with a hole in it and not made again since, by name."""
     translated: dict[str, tuple[Digest, Digest]] = field(default_factory=dict)
     """Digests that a value had when it was just loaded, and as recorded: libraries rebuild caches, reorder
     attributes."""

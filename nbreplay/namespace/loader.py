@@ -129,14 +129,17 @@ class Loader:
         if state.unit is None:
             hole = state.hole
             reason = hole.reason if hole is not None else "it was not kept"
-            live.bind(name, StandIn(hole.type_name if hole is not None else state.type_name, reason))
+            live.bind(name, StandIn(hole.type_name if hole is not None else state.type_name, reason, name))
             return [f"{name} could not be kept ({reason})"]
         problem = self._load(state.unit)
         if problem and name in live.unloaded:
-            live.bind(name, StandIn(state.type_name, problem))
+            live.bind(name, StandIn(state.type_name, problem, name))
         if problem:
             return [f"{name} could not be loaded: {problem}"]
-        return [f"{name} holds a {state.hole.type_name} that could not be kept"] if state.hole is not None else []
+        if state.hole is None:
+            return []
+        live.unmade[name] = live.user_ns.get(name)
+        return [f"{name} holds a {state.hole.type_name} that could not be kept"]
 
     def _load(self, uid: str, *, again: bool = False) -> str:
         """Load one unit and bind what still points to it; return what went wrong.

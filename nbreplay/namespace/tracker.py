@@ -30,6 +30,7 @@ from nbreplay.namespace.variables import VariableRow
 from nbreplay.namespace.writing import unwritten, write
 from nbreplay.records import BlobRef, Group, NameState, Reads, Writes
 from nbreplay.serialize.of_matplotlib import open_figures
+from nbreplay.serialize.standin import StandIn
 from nbreplay.store import Store
 
 _OF_OWNERS = frozenset({"resize", "owndata", "OWNDATA", "flags"})
@@ -236,6 +237,26 @@ class Tracker:
             return ""
         numbers = unheld({ident for known in self._live.known.values() for ident in known.ids})
         return f"pyplot holds figure {numbers[0]}, and no name does" if numbers else ""
+
+    def unmade(self, names: Collection[str]) -> set[str]:
+        """Return those of *names* whose value was loaded with a hole in it, and is still that."""
+        live = self._live
+        gone = object()
+        stand_ins = {name for name in names if type(live.user_ns.get(name)) is StandIn}
+        return stand_ins | {n for n in names if live.unmade.get(n, gone) is live.user_ns.get(n) and n in live.unmade}
+
+    def take_definitions(self, other: Tracker) -> None:
+        """Use the classes and functions that *other* has where they are those of this boundary, too."""
+        live, theirs = self._live, other._live
+        for lineage, obj in list(theirs.session.objects.items()):
+            here, there = live.definitions.get(lineage), theirs.definitions.get(lineage)
+            if here is not None and there is not None and (here.unit, here.digest) == (there.unit, there.digest):
+                live.session.register(lineage, obj)
+                live.unloaded.discard(lineage)
+
+    def knows(self, definition: object) -> bool:
+        """Whether *definition* is a class or function that some name reaches, or reached."""
+        return self._live.session.lineage(definition) is not None
 
     def leave_ambient(self) -> None:
         """Do not put any ambient state back: for a namespace apart, in the process of another."""

@@ -76,7 +76,7 @@ def _make(session: Session, name: str, together: set[str]) -> dict[str, Any]:
         _run_all(session, runs, together, apart, kept)
         if name not in kept:
             raise CannotRebuild(f"{_cell(runs[-1])} did not make it this time")
-        _check_classes(kept, apart)
+        _check_classes(session, kept, apart)
     return kept
 
 
@@ -101,7 +101,7 @@ def _set_aside(namespace: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _is_hosts(thread: threading.Thread) -> bool:
     """Whether *thread* belongs to the kernel, which runs no code of the user's in it."""
-    if thread is threading.main_thread():
+    if thread is threading.main_thread() or thread.name.startswith("nbreplay-"):
         return True
     places = (type(thread).__module__, getattr(getattr(thread, "_target", None), "__module__", None))
     return any(str(place).partition(".")[0] in _HOSTS for place in places)
@@ -119,6 +119,7 @@ def _run_all(
         except LookupError:
             raise CannotRebuild(f"what {_cell(run)} saw is not in the store any more") from None
         tracker.leave_ambient()
+        tracker.take_definitions(session.tracker)
         apart.update(kept)
         _run(session, tracker, run, together)
         kept.clear()
@@ -151,6 +152,8 @@ def _check(run: CellRun) -> None:
         why = run.marks[0].removeprefix("never: ")
     elif any(key.startswith("rng:") for key in run.reads.ambient):
         why = "it draws random numbers"
+    elif run.writes.ambient:
+        why = f"it changes what the process has: {next(iter(run.writes.ambient))}"
     elif run.tasks.total:
         why = "it runs tasks on a cluster"
     if why:
@@ -180,12 +183,12 @@ def _run(session: Session, tracker: Tracker, run: CellRun, together: set[str]) -
         raise CannotRebuild(f"{_cell(run)} raised {type(e).__name__}: {e}") from e
 
 
-def _check_classes(kept: dict[str, Any], apart: dict[str, Any]) -> None:
+def _check_classes(session: Session, kept: dict[str, Any], apart: dict[str, Any]) -> None:
     """Refuse instances of classes that were made apart: there would be two of a class that is one."""
     for value in kept.values():
         found = walk(value, mode=Mode.NAMESPACE, home=apart)
         for each in found.definitions:
-            if isinstance(each, type) and each.__module__ == "__main__":
+            if isinstance(each, type) and each.__module__ == "__main__" and not session.tracker.knows(each):
                 raise CannotRebuild(f"its class {each.__qualname__} would be another object; run its cell")
 
 

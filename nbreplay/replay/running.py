@@ -20,6 +20,7 @@ from nbreplay.replay.logs import logging_changed, logging_state, names_logging
 from nbreplay.replay.marks import static_marks
 from nbreplay.replay.match import PYTHON
 from nbreplay.replay.place import bound_to
+from nbreplay.replay.process_state import process_changes
 from nbreplay.replay.rebuild import rebuild
 from nbreplay.replay.request import CellRequest, CellStatus, Outcome, state_of_run
 from nbreplay.replay.session import Session
@@ -62,9 +63,10 @@ class Running:
         session.committer.make_room(None if self.touched.everything else self.touched.names, stop)
         unloaded = {name for name in self.touched.names if not tracker.loaded(name)}
         self.problems = tracker.bring(self.touched)
-        if self.problems:
+        unmade = tracker.unmade(self.reads.names)
+        if self.problems or unmade:
             session.settle()  # what made a hole may be on its way into the store
-            self.problems = rebuild(session, self.reads.names, unloaded)
+            self.problems = rebuild(session, self.reads.names, unloaded | unmade)
         tracker.follow_modules(request.transformed, self.touched)
         self.groups_before: tuple[Group, ...] = tracker.group_of(self.touched.names)
         self.ambient_before = dict(tracker.ambient_digests())
@@ -256,6 +258,9 @@ class Running:
         elsewhere = self._runs_elsewhere(capture)
         if elsewhere:
             refusals = [*refusals, elsewhere]
+        set_up = process_changes(self.request.transformed, self.session.tracker.user_ns)
+        if set_up:
+            refusals = [*refusals, *set_up]
         if outside:
             # Served, the name would be an object of its own, and what holds it outside would not see its changes.
             refusals = [*refusals, outside]

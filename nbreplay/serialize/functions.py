@@ -47,7 +47,7 @@ def own_globals(function: FunctionType) -> bool:
         return False  # quick for most; libraries make methods with globals that nobody else has
     name = space.get("__name__")
     module = sys.modules.get(name) if isinstance(name, str) else None
-    return module is None or vars(module) is not space
+    return name != "__main__" and (module is None or vars(module) is not space)
 
 
 def importable(obj: Any, name: str | None = None) -> tuple[str, str] | None:

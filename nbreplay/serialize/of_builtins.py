@@ -31,7 +31,10 @@ def reduce_exception(dump: Any, value: BaseException) -> Any:
 
 
 def reduce_bare(value: Any) -> Any:
-    """An instance of a notebook class with a ``__new__`` of its own, which may ask for arguments: made without it."""
+    """An instance of a notebook class with a ``__new__`` or ``__getattr__`` of its own: made without running these.
+
+    The first may ask for arguments, the second for attributes that are not there yet.
+    """
     kind: Any = type(value)
     if importable(kind) or type(getattr(kind, "__getnewargs__", None)) is FunctionType:
         return NotImplemented
@@ -42,7 +45,9 @@ def reduce_bare(value: Any) -> Any:
     if not isinstance(reduced, tuple) or reduced[0] is not copyreg.__newobj__:  # type: ignore[attr-defined]
         return NotImplemented
     base = next(each for each in kind.__mro__ if "__new__" in vars(each) and type(each.__new__) is not FunctionType)
-    return make_instance, (kind, base, tuple(reduced[1][1:])), *reduced[2:]
+    state, items, pairs = (*reduced[2:], None, None, None)[:3]
+    fill = None if state is None or hasattr(kind, "__setstate__") else fill_instance
+    return make_instance, (kind, base, tuple(reduced[1][1:])), state, items, pairs, fill
 
 
 def reduce_match(dump: Any, value: re.Match[Any]) -> Reduced:
@@ -115,6 +120,14 @@ def fill_exception(made: Any, state: tuple[Any, ...]) -> None:
 
 def make_instance(kind: Any, base: Any, args: tuple[Any, ...]) -> Any:
     return base.__new__(kind, *args)
+
+
+def fill_instance(made: Any, state: Any) -> None:
+    own, slots = state if isinstance(state, tuple) else (state, None)
+    if own:
+        object.__getattribute__(made, "__dict__").update(own)
+    for name, value in (slots or {}).items():
+        object.__setattr__(made, name, value)
 
 
 def make_match(pattern: Any, string: Any, pos: int, endpos: int, regs: Any) -> Any:

@@ -115,7 +115,7 @@ class Reducers:
         of_library = libraries.reducer_of(kind)
         if of_library is not None:
             return of_library(self, obj)
-        if type(kind.__new__) is types.FunctionType:
+        if type(kind.__new__) is types.FunctionType or hasattr(kind, "__getattr__"):
             bare = of_builtins.reduce_bare(obj)
             if bare is not NotImplemented:
                 return bare

@@ -27,14 +27,14 @@ class StandIn:
 
     __slots__ = ("_nbreplay_hole",)
 
-    def __init__(self, type_name: str, reason: str) -> None:
-        object.__setattr__(self, "_nbreplay_hole", (type_name, reason))
+    def __init__(self, type_name: str, reason: str, name: str = "") -> None:
+        object.__setattr__(self, "_nbreplay_hole", (type_name, reason, name))
 
     def _raise(self, *args: Any, **kwargs: Any) -> NoReturn:
-        type_name, reason = object.__getattribute__(self, "_nbreplay_hole")
+        type_name, reason, name = object.__getattribute__(self, "_nbreplay_hole")
         raise HoleUsed(
-            f"this {type_name} could not be kept ({reason}); run the cell that made it again, and the cells "
-            f"that used it"
+            f"{f'{name}: ' if name else ''}this {type_name} could not be kept ({reason}); run the cell that made it "
+            f"again, and the cells that used it"
         )
 
     def __getattr__(self, name: str) -> Any:
@@ -43,7 +43,7 @@ class StandIn:
         self._raise()
 
     def __repr__(self) -> str:
-        type_name, reason = object.__getattribute__(self, "_nbreplay_hole")
+        type_name, reason, _ = object.__getattribute__(self, "_nbreplay_hole")
         return f"<{type_name} that could not be kept: {reason}>"
 
     def __reduce__(self) -> Any:
@@ -59,8 +59,8 @@ class StandIn:
     __bool__ = __add__ = __radd__ = __sub__ = __mul__ = __setattr__ = __await__ = __lt__ = __gt__ = _raise
 
 
-def stand_in(type_name: str, reason: str) -> StandIn:
-    return StandIn(type_name, reason)
+def stand_in(type_name: str, reason: str, name: str = "") -> StandIn:
+    return StandIn(type_name, reason, name)
 
 
 def type_name(obj: Any) -> str:

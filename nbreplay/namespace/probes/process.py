@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import locale
 import os
 import re
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +60,30 @@ def probes(root: Path) -> list[Probe]:
             words=frozenset({"setrecursionlimit"}),
         ),
         Probe(
+            key="umask",
+            raw=_umask,
+            apply=_put_umask,
+            words=frozenset({"umask"}),
+        ),
+        Probe(
+            key="time zone",
+            raw=lambda: list(time.tzname),
+            apply=lambda value, _: time.tzset(),
+            words=frozenset({"tzset"}),
+        ),
+        Probe(
+            key="locale",
+            raw=_locale,
+            apply=lambda value, _: _put_locale(value),
+            words=frozenset({"setlocale"}),
+        ),
+        Probe(
+            key="interpreter",
+            raw=_interpreter,
+            apply=lambda value, _: _put_interpreter(value),
+            words=frozenset({"setswitchinterval", "set_int_max_str_digits", "set_threshold", "disable", "enable"}),
+        ),
+        Probe(
             key="warnings",
             raw=lambda: list(warnings.filters),
             encode=lambda raw, _: _filters(raw),
@@ -64,6 +91,43 @@ def probes(root: Path) -> list[Probe]:
             words=frozenset({"warnings", "filterwarnings"}),
         ),
     ]
+
+
+def _umask() -> int:
+    """Return the mask of new files' rights: it can only be asked for by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _put_umask(value: int, _: Any) -> None:
+    os.umask(value)
+
+
+_CATEGORIES = ("LC_COLLATE", "LC_CTYPE", "LC_MESSAGES", "LC_MONETARY", "LC_NUMERIC", "LC_TIME")
+
+
+def _locale() -> dict[str, str]:
+    return {name: locale.setlocale(getattr(locale, name)) for name in _CATEGORIES if hasattr(locale, name)}
+
+
+def _put_locale(value: dict[str, str]) -> None:
+    for name, each in value.items():
+        locale.setlocale(getattr(locale, name), each)
+
+
+def _interpreter() -> list[Any]:
+    digits = getattr(sys, "get_int_max_str_digits", int)()
+    return [sys.getswitchinterval(), digits, list(gc.get_threshold()), gc.isenabled()]
+
+
+def _put_interpreter(value: list[Any]) -> None:
+    interval, digits, threshold, collects = value
+    sys.setswitchinterval(interval)
+    if hasattr(sys, "set_int_max_str_digits"):
+        sys.set_int_max_str_digits(digits)
+    gc.set_threshold(*threshold)
+    (gc.enable if collects else gc.disable)()
 
 
 def _path_difference(raw: list[str], initial: list[str], portable: Callable[[str], str]) -> dict[str, Any]:
