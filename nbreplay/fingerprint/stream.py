@@ -103,7 +103,8 @@ class Encoder:
         flow = Flow(steps, place, _without_bookkeeping(steps))
         lands, exits = flow.lands, flow.exits
         under = handlers_of(code, place, len(steps)) if code.co_exceptiontable else {}
-        names, stream = self.names, []
+        names = self.names
+        stream: list[int] = []
         add, slots, arguments = stream.extend, self.slots, self.arguments
         numbers: dict[int, int] = {}
         handlers: dict[tuple[int, int], int] = {}
