@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ class Rewind:
     def broken(self, key: Key, entry: Entry) -> None:
         """The load task *key* has just been released; it is going to be run again."""
         scheduler = self.plugin.scheduler
+        # The scheduler gives queued tasks to a worker when a task ends there. This one has not, and what it needs may be
+        # queued behind it now: nothing else would wake it.
+        scheduler.loop.add_callback(self._wake_queued)
         promise, run, ledger = entry.promise, entry.run, entry.session.ledger
         assert promise is not None
         assert run is not None
@@ -63,6 +67,10 @@ class Rewind:
         order(ts, entry)
         for new in made:
             self._enter(new, entry, promise, loads)
+
+    def _wake_queued(self) -> None:
+        """Called by the loop, after the transitions that follow a broken promise."""
+        self.plugin.scheduler.stimulus_queue_slots_maybe_opened(stimulus_id=f"nbreplay-rewound-{time.time()}")
 
     def _enter(self, ts: Any, below: Entry, promise: swap.Promise, loads: Mapping[Key, object]) -> None:
         key: Key = ts.key

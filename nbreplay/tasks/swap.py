@@ -156,6 +156,7 @@ def bring_back(scheduler: Any, ts: Any, promise: Promise, loads: Mapping[Key, Gr
     for key, (_, deps, _) in missing:
         for dep in deps:
             made[key].add_dependency(scheduler.tasks[dep])
+    _name_spans(scheduler, list(made.values()))
     if promise.detached:
         detach(ts)
         for dep in promise.recipe[1]:
@@ -163,6 +164,16 @@ def bring_back(scheduler: Any, ts: Any, promise: Promise, loads: Mapping[Key, Gr
     ts.run_spec = promise.recipe[0]
     restrict(ts, promise.restrictions)
     return list(made.values())
+
+
+def _name_spans(scheduler: Any, made: list[Any]) -> None:
+    """Give tasks that no client submitted a span, as the scheduler gives one to all that clients do.
+
+    Without it every heartbeat of a worker that ran one of them fails, and the worker is taken for lost.
+    """
+    spans = scheduler.extensions.get("spans")
+    if spans is not None and made:
+        spans.observe_tasks(made, span_metadata={}, code=())
 
 
 def outside(scheduler: Any, pruned: dict[Key, Recipe], recipe: Callable[[Any], Recipe]) -> list[Any]:
