@@ -23,8 +23,11 @@ RECHUNK = {"rechunk-merge-rechunk-transfer": 1, "shuffle-barrier": 1, "rechunk-s
 GROUPBY = {"groupby_apply_funcs": 4, "decomposablegroupbyaggregation-tree": 1}
 FREQUENCIES = {"flatten": 4, "dictitems-frequencies-aggregate": 1}
 
-CHEAP = {"taxed", "doubled", "reset_index", "operation", "parts", "getitem", "to_string_dtype", "make_meta", "make"}
-"""Tasks that may be cheaper to compute again than to load, so that what is below them may need them."""
+LOOSE = {"taxed", "doubled", "reset_index", "operation", "parts", "getitem", "to_string_dtype", "make_meta", "make"}
+LOOSE |= {"random", "weighted"}
+"""Tasks of which fewer may run, or, where they are not named, more: they may be cheaper to compute again than to load,
+on the machine of the day; and the order of rows that come out of a shuffle is not always the same.
+"""
 
 EDITS = {
     # The cell, and what must run. A part of a shuffle that is missing makes all of it run. What gives the same value as
@@ -101,6 +104,10 @@ def values(cells):
     return {name: cell["value"] for name, cell in cells.items()}
 
 
+def strict(ran):
+    return {task: count for task, count in ran.items() if task not in LOOSE}
+
+
 def test_everything_ran_and_nothing_was_refused(recorded):
     _, first = recorded
     assert {name: cell["why"] for name, cell in first.items() if cell["refused"]} == {}
@@ -129,8 +136,9 @@ def test_what_an_edit_reaches_runs_and_nothing_else(moved, edits):
     edited = run(store, work, "threads:3", ",".join([*edits, "comment"]))
     must = {cell: ran for cell, ran in edits.values()}
     for name, cell in edited.items():
-        ran = {task: count for task, count in cell["ran"].items() if task not in CHEAP or task in must.get(name, {})}
-        assert ran == must.get(name, {}), (name, cell)
+        wanted = must.get(name, {})
+        assert strict(cell["ran"]) == strict(wanted), (name, cell)
+        assert all(cell["ran"].get(task, 0) <= count for task, count in wanted.items()), (name, cell)
     changed = {name for name in must if edited[name]["value"] != first[name]["value"]}
     assert changed >= must.keys() - {"from_map", "rechunk"}
     plain = run(work.parent / "other", work, "threads:2", ",".join(edits))
@@ -149,6 +157,5 @@ def test_a_changed_file_runs_its_readers(moved):
     assert again["delayed"]["ran"] == {}
     assert again["xarray"]["ran"] == {"anomaly": 3, "nanmax_skip-partial": 1, "nanmax_skip-aggregate": 1}
     assert again["xarray"]["value"] != first["xarray"]["value"]
-    ran = {task: count for task, count in again["parquet"]["ran"].items() if task not in CHEAP}
-    assert ran.get("decomposablegroupbyaggregation-tree") == 1
+    assert again["parquet"]["ran"]["decomposablegroupbyaggregation-tree"] == 1
     assert again["parquet"]["value"] != first["parquet"]["value"]
