@@ -32,10 +32,11 @@ def _figure(_: Any, figure: Any) -> Reduced:
 def _callbacks(_: Any, registry: Any) -> Any:
     kept = getattr(registry, "_pickled_cids", ())
     found = []
+    of_canvas = "draw_event" in (getattr(registry, "_signals", None) or ())
     for signal, callbacks in registry.callbacks.items():
         for number, reference in callbacks.items():
             function = reference()
-            if number not in kept and function is not None and _is_users(function):
+            if number not in kept and function is not None and _is_kept(function, of_canvas):
                 found.append((number, signal, function))
     return new_registry, (type(registry),), (registry.__getstate__(), sorted(found, key=_number)), None, None, connect
 
@@ -44,11 +45,17 @@ def _number(each: tuple[int, str, Any]) -> int:
     return each[0]
 
 
-def _is_users(function: Any) -> bool:
-    """Whether a callback is not matplotlib's own: those come back with what connected them."""
+def _is_kept(function: Any, of_canvas: bool) -> bool:
+    """Whether a callback is the user's, or of artists among each other: a colour bar follows its image by one."""
     owner = type(getattr(function, "__self__", function))
     module = owner.__module__ if owner.__module__ not in ("builtins", "functools") else function.__module__
-    return not str(module).startswith(("matplotlib", "mpl_toolkits"))
+    top = str(module).partition(".")[0]
+    among_artists = not of_canvas and getattr(function, "__name__", "") in _AMONG_ARTISTS
+    return among_artists or top not in ("matplotlib", "mpl_toolkits")
+
+
+_AMONG_ARTISTS = frozenset({"changed", "update_normal"})
+"""Methods by which norms, images and colour bars follow each other; what canvases connect, they connect again."""
 
 
 def _canvas(_: Any, canvas: Any) -> Reduced:
