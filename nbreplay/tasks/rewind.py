@@ -26,8 +26,8 @@ class Rewind:
     def broken(self, key: Key, entry: Entry) -> None:
         """The load task *key* has just been released; it is going to be run again."""
         scheduler = self.plugin.scheduler
-        # The scheduler gives queued tasks to a worker when a task ends there. This one has not, and what it needs may be
-        # queued behind it now: nothing else would wake it.
+        # The scheduler gives queued tasks to a worker when a task ends there. This one has not, and what it needs may
+        # be queued behind it now: nothing else would wake it.
         scheduler.loop.add_callback(self._wake_queued)
         promise, run, ledger = entry.promise, entry.run, entry.session.ledger
         assert promise is not None
