@@ -367,14 +367,20 @@ class Tracker:
             Results get another number here: ``{"Out[3]": "Out[7]"}``.
         """
         restore.apply(self._live, writes, dict(rename or {}))
-        self._load_for_background()
+        self._load_at_once()
 
     def restore(self, manifest: Manifest) -> list[str]:
         """Go to a boundary, lazily; what is loaded and the same there stays. Return the names that were removed."""
         removed = restore.restore(self._live, manifest)
-        self._load_for_background()
+        self._load_at_once()
         return removed
 
-    def _load_for_background(self) -> None:
+    def _load_at_once(self) -> None:
+        """Load what is looked for by somebody who does not ask: code in the background, and IPython's automagic."""
         if self.background:
-            self.load_all()  # what runs meanwhile asks nobody before it uses a name
+            self.load_all()
+            return
+        magics = getattr(getattr(self._live.results.shell, "magics_manager", None), "magics", {}).get("line", {})
+        taken = [name for name in self._live.unloaded if name in magics]  # `ls` is a magic unless a name is bound
+        if taken:
+            self._loader.bring(taken)
