@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import sys
 import types
@@ -12,6 +13,13 @@ from hypothesis import strategies as st
 
 from nbreplay import Uncacheable
 from nbreplay.fingerprint import Mode, fingerprint, walk
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _gone_afterwards():
+    """Let go of the classes made here: who looks at all classes, as imports may, would meet what they raise."""
+    yield
+    gc.collect()
 
 
 class Hell(BaseException):
