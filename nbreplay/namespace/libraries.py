@@ -16,7 +16,7 @@ from nbreplay.serialize.standin import StandIn
 _NO_HIDDEN_STATE = frozenset(
     {"builtins", "numpy", "pandas", "pyarrow", "dask", "distributed", "collections", "datetime", "decimal", "fractions"}
     | {"functools", "itertools", "math", "nbreplay", "operator", "pathlib", "re", "types", "typing", "copyreg"}
-    | {"torch", "polars", "scipy", "sklearn", "xarray", "networkx", "sympy", "PIL", "numba"}
+    | {"torch", "polars", "scipy", "sklearn", "networkx", "sympy", "PIL", "numba"}
 )
 """Libraries that keep no list of the objects they made, or whose handles have their own ways."""
 
