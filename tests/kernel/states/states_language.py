@@ -43,13 +43,6 @@ IDENTITY = [
         "d['y'] = 2\nprint(a.y, d is a.__dict__, vars(a))",
     ),
     State(
-        "a namespace's __dict__ under a name of its own",
-        "aliases",
-        ["import types\nns = types.SimpleNamespace(x=[1])\nd = vars(ns)"],
-        "d['y'] = 2\nprint(ns.y, d is vars(ns))",
-        expected="rebuilt",
-    ),
-    State(
         "equal values stay apart",
         "false sharing",
         ["a = [1, 2]\nb = [1, 2]\nc = {'x': [1, 2]}"],
