@@ -459,7 +459,7 @@ STATES = [
             "import numpy as np\nnp.arange(1000.).tofile('same.bin'); mm = np.memmap('same.bin', 'f8', 'r+', shape=(10, 100)); part = mm[3]"
         ],
         "print(type(mm).__name__, mm.mode, mm.shape, mm.offset, mm[3, 5], type(part).__name__, part.shape, part[6], np.shares_memory(mm, part), mm.flags.writeable)",
-        batch="numpy",
+        batch="numpy files",
         expected="rebuilt",
         jump="exact",
     ),
