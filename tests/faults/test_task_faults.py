@@ -80,37 +80,13 @@ def total(parts):
     return int(sum(p.sum() for p in parts))
 
 
-class Fragile:
-    """Loads only while *file* is not there."""
-
-    def __init__(self, n, file):
-        self.data = np.full(20_000, n)
-        self.file = file
-
-    def __reduce__(self):
-        return loaded, (self.data, self.file)
-
-
-def loaded(data, file):
-    if os.path.exists(file):
-        raise RuntimeError("it does not unpickle any more")
-    made = object.__new__(Fragile)
-    made.data, made.file = data, file
-    return made
-
-
-def fragile(n, file):
-    time.sleep(0.02)
-    return Fragile(n, file)
-
-
 def wait_for(file, n):
     while not os.path.exists(file):
         time.sleep(0.01)
     return True
 
 
-for each in (block, shifted, total, Fragile, loaded, fragile, wait_for):
+for each in (block, shifted, total, wait_for):
     each.__module__ = "__main__"
 
 
@@ -200,36 +176,6 @@ def running(dask_scheduler):
 
 def planned(dask_scheduler):
     return sum(entry.promise is not None for entry in dask_scheduler.plugins["nbreplay"].entries.values())
-
-
-def test_a_result_that_does_not_unpickle_on_its_worker_is_computed(rig, cluster, tmp_path):
-    stop = str(tmp_path / "stop")
-
-    def number(thing):
-        return int(thing.data.sum())
-
-    with Client(cluster) as client:
-
-        def work():
-            x = client.submit(fragile, 3, stop, pure=False)
-            return client.gather(client.submit(number, x, pure=False))
-
-        assert rig.cell(work)[0] == 60_000
-        quiet(client)
-        Path(stop).touch()
-
-        def other(thing, by):
-            return int(thing.data.sum()) + by
-
-        where = [next(iter(client.scheduler_info()["workers"]))]
-
-        def edited():
-            x = client.submit(fragile, 3, stop, pure=False, workers=where)
-            return client.submit(other, x, 1, pure=False, workers=where).result()
-
-        value, told = rig.cell(edited)
-        assert value == 60_001
-        assert sum("does not unpickle" in problem for problem in told.problems) == 1
 
 
 # ---------------------------------------------------------------- the scheduler is lost
