@@ -845,7 +845,7 @@ DATABASES = [
             "import sqlite3\ndb = sqlite3.connect(':memory:')\nn = db.execute('create table t (a int)').rowcount\ndb.commit()\nn = db.execute('insert into t values (1)').rowcount"
         ],
         "print(db.in_transaction, db.execute('select * from t').fetchall())\ndb.rollback()\nprint(db.execute('select * from t').fetchall())",
-        batch="files",
+        batch="mutating",
         expected="rebuilt",
     ),
     State(
@@ -884,7 +884,7 @@ DATABASES = [
             "import sqlite3\ndb = sqlite3.connect(':memory:')\ncur = db.cursor()\nn = cur.execute('create table t (a)').rowcount\nn = cur.execute('insert into t values (3)').rowcount\ndb.commit()"
         ],
         "print(cur.execute('select * from t').fetchall(), cur.connection is db)",
-        batch="files",
+        batch="mutating",
         expected="rebuilt",
     ),
     State(
