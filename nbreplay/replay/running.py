@@ -244,9 +244,7 @@ class Running:
                 ambient.pop(key, None)
                 if after.get(key) != digest:
                     ambient[key] = digest
-        return replace(
-            self.reads, names=names, groups=tuple(groups.values()), ambient=ambient, definitions=definitions
-        )
+        return replace(self.reads, names=names, groups=tuple(groups.values()), ambient=ambient, definitions=definitions)
 
     def _marks(self, refusals: list[str], seen: list[str], tasks: CellTasks, capture: Capture) -> tuple[str, ...]:
         marks = [*seen, *tasks.marks, *static_marks(self.request.transformed, self.session.tracker.user_ns)]

@@ -115,9 +115,7 @@ def apply(session: Session, run: CellRun, request: CellRequest, *, foreign: bool
     return strangers.without_acting(served, store) if foreign else served
 
 
-def record(
-    session: Session, request: CellRequest, run: CellRun, position: int | None, *, foreign: bool = False
-) -> str:
+def record(session: Session, request: CellRequest, run: CellRun, position: int | None, *, foreign: bool = False) -> str:
     """Note where the session stands after *run* was served; return why that could not be kept, if so.
 
     Served in the place where it was recorded, it leads to its own boundary. Elsewhere the state after it is another

@@ -18,9 +18,9 @@ from nbreplay.fingerprint.packages import version_of
 from nbreplay.namespace import Manifest
 from nbreplay.namespace.manifest import is_name
 from nbreplay.records import CellRun
+from nbreplay.replay.late import NEVER
 from nbreplay.replay.lineage import Known, Lineage
 from nbreplay.replay.reader import StoreReader
-from nbreplay.replay.late import NEVER
 from nbreplay.replay.start import FileCell
 
 Fate = Literal["restored", "runs", "may run", "blocked", "empty"]

@@ -66,7 +66,7 @@ class Attached:
         client, cache = self.client, self.cache
         assert cache.store is not None
         rpc = client.scheduler
-        sent_plugin = pickle.dumps(TaskCachePlugin())  # type: ignore[no-untyped-call]
+        sent_plugin = pickle.dumps(TaskCachePlugin())
         reply = await rpc.register_scheduler_plugin(plugin=sent_plugin, name=NAME, idempotent=True)
         if isinstance(reply, dict) and reply.get("status") == "error":
             raise RuntimeError(str(reply.get("exception_text", reply)))

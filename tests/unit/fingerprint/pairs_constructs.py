@@ -944,8 +944,23 @@ row(
 )
 VIEW = "import numpy as np\nA = np.zeros(3)\nB = A[:2]"
 READ = "\ndef f():\n    A[0] = 1\n    return B"
-row("different", LIBRARY, "view of an array", VIEW + READ, VIEW + ".copy()" + READ, "a change of one shows", travels=False)
-row("same", LIBRARY, "views side by side", VIEW.replace("A[:2]", "A[1:]; A = A[:1]") + READ, VIEW.replace("A[:2]", "A[1:].copy(); A = A[:1]") + READ, "nothing in common")
+row(
+    "different",
+    LIBRARY,
+    "view of an array",
+    VIEW + READ,
+    VIEW + ".copy()" + READ,
+    "a change of one shows",
+    travels=False,
+)
+row(
+    "same",
+    LIBRARY,
+    "views side by side",
+    VIEW.replace("A[:2]", "A[1:]; A = A[:1]") + READ,
+    VIEW.replace("A[:2]", "A[1:].copy(); A = A[:1]") + READ,
+    "nothing in common",
+)
 row(
     "refused",
     LIBRARY,
