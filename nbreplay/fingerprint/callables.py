@@ -87,6 +87,8 @@ def _function(w: Walker, fn: FunctionType) -> Iterator[Any]:
     if w.task:
         _note(w, fn, record, follow)
     if w.exact:
+        if follow and fn.__globals__ is not w.home:
+            w.out += packages.stamp(fn.__globals__)
         yield from _own(w, fn, record, follow)
     else:
         yield from _parts(w, fn, not follow)

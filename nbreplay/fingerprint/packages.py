@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 import sysconfig
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -176,3 +177,19 @@ def distribution_of(module_name: str) -> Installed | None:
     """Return the distribution that a module, loaded or not, belongs to; None for Python's own and for local ones."""
     top = module_name.partition(".")[0]
     return None if top in sys.stdlib_module_names or top in ("__main__", _OURS) else _installed_top(top)
+
+
+_stamps: list[Callable[[dict[str, Any]], bytes]] = []
+
+
+def stamp(namespace: dict[str, Any]) -> bytes:
+    """Return what stands for the files of the local modules that code with the globals *namespace* can reach.
+
+    Namespaces refer to what local modules define by its own code; whoever records them says which files that means.
+    """
+    return _stamps[-1](namespace) if _stamps else b""
+
+
+def stamp_by(how: Callable[[dict[str, Any]], bytes]) -> None:
+    """Let *how* say what stands for the files of local modules, as they were loaded, from now on."""
+    _stamps[:] = [how]

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from nbreplay.digest import Digest, combine
 from nbreplay.files import FileDigests, paths, portable, unseen
 from nbreplay.fingerprint.packages import installed
 from nbreplay.records import FileState
@@ -33,10 +34,12 @@ class LocalModules:
         self._root = root
         self._loaded: dict[str, tuple[object, str, FileState]] = {}
         self._foreign: set[str] = set()
+        self._stamps: dict[str, Digest] = {}
 
     def refresh(self) -> None:
         """Look at modules that were loaded, or loaded again, since the last call; right after a cell."""
         folders = paths.installed()
+        self._stamps.clear()
         for name in sys.modules.keys() - self._foreign:
             module = sys.modules.get(name)
             file = getattr(module, "__file__", None)
@@ -56,6 +59,24 @@ class LocalModules:
     def names(self) -> list[str]:
         """The local modules that are loaded."""
         return list(self._loaded)
+
+    def stamp(self, namespace: dict[str, Any]) -> bytes:
+        """Return what stands for the files that code with the globals *namespace* comes from, or names."""
+        file, name = namespace.get("__file__"), namespace.get("__name__")
+        if not isinstance(file, str) or name in self._foreign or file.startswith(paths.installed()):
+            return b""
+        known = self._stamps.get(file)
+        if known is None:
+            files = self.used_by(list(namespace.values()))
+            own = self._loaded.get(name) if isinstance(name, str) else None
+            if own is not None:
+                files[own[1]] = own[2]
+            else:  # loaded by a path, under no name that an import would find
+                with unseen():
+                    files[portable(file, self._root)] = self._digests.digest(file)
+            known = combine(*(part for path in sorted(files) for part in (path, files[path].digest or "")))
+            self._stamps[file] = known
+        return bytes.fromhex(known)
 
     def used_by(self, values: Iterable[Any]) -> dict[str, FileState]:
         """Return the files of the modules that *values* reach, as they were loaded."""

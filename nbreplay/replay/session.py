@@ -12,6 +12,7 @@ from typing import Any
 from nbreplay.config import Settings
 from nbreplay.errors import NbreplayError
 from nbreplay.files import FileDigests, Watch
+from nbreplay.fingerprint.packages import stamp_by
 from nbreplay.namespace import Manifest, Tracker, handles
 from nbreplay.records import CellRun, Doubt, from_bytes
 from nbreplay.replay.commit import CELL, Committed, Committer, Job
@@ -73,6 +74,7 @@ class Session:
         )
         install(self.cache)
         self.local_modules = LocalModules(self.digests, root)
+        stamp_by(self.local_modules.stamp)
         self.committer = Committer(self.store, settings.backlog_bytes)
         self.idle = IdleCheck(store_path, limit_bytes=settings.verify_bytes, idle_s=settings.verify_idle_s)
         self.late = Late()
