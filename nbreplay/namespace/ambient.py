@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nbreplay.digest import Digest
+from nbreplay.digest import Digest, combine
 from nbreplay.fingerprint import Mode, walk
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,13 @@ RNG = "rng:"
 
 MODULE = "module:"
 """Prefix of the keys of modules that cells may have changed; they are followed as they are met."""
+
+
+OPTIONS = frozenset(
+    {"decimal", "locale", "matplotlib", "numpy errors", "numpy print", "pandas options", "polars config"}
+    | {"sklearn config", "time zone", "torch options", "xarray options"}
+)
+"""What code that runs in this process sees, whether it names it or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +137,20 @@ class Ambient:
             self._digests[key] = digest
             found[key] = (value, digest)
         return found
+
+    def options(self) -> Digest:
+        """Return what stands for the options of libraries in this process, as they are now; empty if as at the start.
+
+        Callable at any time, from any thread: a cell may set one and compute at once.
+        """
+        parts: list[str] = []
+        for probe in self._present():
+            if probe.key in OPTIONS and (raw := _look(probe)) is not None:
+                initial = self.initial.get(probe.key)
+                initial = _default(probe) if initial is None else initial
+                if raw != initial:
+                    parts += [probe.key, walk(probe.encode(raw, initial), mode=Mode.VALUE).digest]
+        return combine(*parts) if parts else Digest("")
 
     def replaced(self) -> list[Any]:
         """Return what cells put in the place of attributes of modules that are followed."""

@@ -145,6 +145,10 @@ class Tracker:
         """Return the digest of every piece of ambient state; keys of random generators begin with ``rng:``."""
         return self._live.ambient.digests()
 
+    def options(self) -> Digest:
+        """Return what stands for the options of libraries as they are now; empty if they are as at the start."""
+        return self._live.ambient.options()
+
     def group_of(self, names: Collection[str]) -> tuple[Group, ...]:
         """Return the covariables of more than one name that hold any of *names*."""
         return self._live.group_of(self._live.results.mean(names))

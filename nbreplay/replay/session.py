@@ -27,6 +27,7 @@ from nbreplay.replay.verify import doubted, doubted_state, read_doubts, write_do
 from nbreplay.store import Store
 from nbreplay.tasks import KernelCache, install
 from nbreplay.tasks.handles import register
+from nbreplay.tasks.prints import state_by
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ class Session:
         install(self.cache)
         self.local_modules = LocalModules(self.digests, root)
         stamp_by(self.local_modules.stamp)
+        state_by(lambda: self.tracker.options())
         self.committer = Committer(self.store, settings.backlog_bytes)
         self.idle = IdleCheck(store_path, limit_bytes=settings.verify_bytes, idle_s=settings.verify_idle_s)
         self.late = Late()

@@ -15,6 +15,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,11 +61,16 @@ def _configure() -> None:
 
     from nbreplay.tasks.preload import WORKER
 
+    logging.getLogger("distributed.preloading").addFilter(_of_the_user_s)  # a plain kernel would not say that
     for setting, entry in (("distributed.client.preload", _PRELOAD), ("distributed.worker.preload", WORKER)):
         known = dask.config.get(setting, None) or []
         known = [known] if isinstance(known, str) else list(known)
         if entry not in known:
             dask.config.set({setting: [*known, entry]})
+
+
+def _of_the_user_s(record: logging.LogRecord) -> bool:
+    return "nbreplay" not in record.getMessage()
 
 
 def _wrap_schedulers() -> None:
@@ -98,9 +104,17 @@ def task_cache(
     ------
     KernelCache
         Its ``end()`` says what the tasks did.
+
+    Raises
+    ------
+    ClusterUnfit
+        The client is asynchronous: it could only be prepared in its own event loop, before anything is submitted.
     """
+    from nbreplay.errors import ClusterUnfit
     from nbreplay.store import Store
 
+    if client is not None and client.asynchronous:
+        raise ClusterUnfit("task_cache takes no asynchronous client; make it without asynchronous=True")
     opened = store if isinstance(store, Store) else Store.open(Path(store))
     cache = KernelCache(opened, serve=serve, record=record, root=Path.cwd())
     install(cache)

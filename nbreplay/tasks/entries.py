@@ -26,6 +26,7 @@ class Session:
     record: bool
     workers_fit: bool = True
     label: str = ""
+    salt: str = ""
     tallies: OrderedDict[str, Tally] = field(default_factory=OrderedDict)
 
     def tally(self, label: str | None = None) -> Tally:

@@ -16,7 +16,7 @@ from nbreplay.records import from_bytes, to_bytes
 from nbreplay.tasks import swap
 from nbreplay.tasks.entries import Entry, Session
 from nbreplay.tasks.planner import Known, Plan, Print, last_layer, plan
-from nbreplay.tasks.prints import make_shaper
+from nbreplay.tasks.prints import make_shaper, state
 from nbreplay.tasks.report import ANNOTATION, Order
 from nbreplay.tasks.shape import Key, data_leaf
 from nbreplay.tasks.shuffles import RECEIVES
@@ -91,6 +91,10 @@ class Planning:
         ]
         return list(dict.fromkeys(wanted))
 
+    def _salt(self) -> str:
+        """Return the state of this process if the workers are in it."""
+        return state() if str(self.plugin.scheduler.address).startswith("inproc://") else ""
+
     def _plan(
         self,
         session: Session,
@@ -101,7 +105,8 @@ class Planning:
     ) -> tuple[Plan, dict[Key, GraphNode]]:
         """Plan until everything that is to be served can be: each turn drops records that cannot be read."""
         ledger = session.ledger
-        shaper = make_shaper(ledger.root)
+        session.salt = self._salt()
+        shaper = make_shaper(ledger.root, salt=session.salt)
         while True:
             made = plan(
                 specs,
@@ -266,6 +271,7 @@ def order(ts: Any, entry: Entry, *, above_s: float = 0.0) -> None:
         ledger.settings.inline_result_bytes,
         entry.shape.own() if entry.shape.by_reference else b"",
         above_s,
+        session.salt,
     )
     if entry.expected is not None:
         packed = to_bytes(dataclasses.replace(from_bytes(Order, packed), **ledger.expecting(entry.expected)))
@@ -274,7 +280,15 @@ def order(ts: Any, entry: Entry, *, above_s: float = 0.0) -> None:
 
 @lru_cache(1024)
 def _packed(
-    store: str, root: str, keep: bool, record: bool, transfer: int, inline: int, shape: bytes, above_s: float
+    store: str,
+    root: str,
+    keep: bool,
+    record: bool,
+    transfer: int,
+    inline: int,
+    shape: bytes,
+    above_s: float,
+    salt: str,
 ) -> bytes:
     """Most tasks of a graph are ordered alike."""
     return to_bytes(
@@ -286,6 +300,7 @@ def _packed(
             transfer_bytes=transfer,
             inline_bytes=inline,
             shape=shape,
+            salt=salt,
             above_s=above_s,
         )
     )

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from nbreplay.digest import combine
 from nbreplay.fingerprint import Mode, walk
 from nbreplay.fingerprint.atoms import register_atom
 from nbreplay.tasks.explaining import remember
@@ -29,10 +30,13 @@ class FingerprintCoder:
         Whether the tasks' files will be seen; if not, code that opens files is refused.
     root : Path or None
         The folder that paths in objects are relative to.
+    salt : str
+        Part of the identity of every callable: the state of the process that it runs in.
     """
 
-    def __init__(self, *, traced: bool = True, root: Path | None = None) -> None:
+    def __init__(self, *, traced: bool = True, root: Path | None = None, salt: str = "") -> None:
         self.root = root
+        self.salt = salt
         self.lifted = LIFTED if traced else frozenset()
         self._memo: dict[tuple[int, bool], tuple[object, Coded]] = {}
 
@@ -65,7 +69,8 @@ class FingerprintCoder:
         remember(seen.components)
         parts = tuple((c.label, c.name, c.digest, "") for c in seen.components)
         imported = any(map(_is_imported, seen.definitions))
-        return Coded(bytes.fromhex(seen.digest), tuple(refusals), parts, imported, met.path)
+        digest = combine("in a state", self.salt, seen.digest) if self.salt and called else seen.digest
+        return Coded(bytes.fromhex(digest), tuple(refusals), parts, imported, met.path)
 
 
 def _is_imported(definition: Any) -> bool:
@@ -94,6 +99,19 @@ def _is_volatile(value: object) -> bool:
     return bool(getattr(value, "__nbreplay_volatile__", False))
 
 
-def make_shaper(root: Path | None, *, traced: bool = True) -> Shaper:
-    """Return a shaper for one submission of a notebook in the folder *root*."""
-    return Shaper(FingerprintCoder(traced=traced, root=root), Literals(root))
+_states: list[Callable[[], str]] = []
+
+
+def state_by(how: Callable[[], str]) -> None:
+    """Let *how* say which options this process has that its start had not: tasks that run in it see them."""
+    _states[:] = [how]
+
+
+def state() -> str:
+    """Return what stands for the options of this process; empty if they are as at its start."""
+    return _states[-1]() if _states else ""
+
+
+def make_shaper(root: Path | None, *, traced: bool = True, salt: str = "") -> Shaper:
+    """Return a shaper for one submission of a notebook in the folder *root*; *salt* is the state its tasks run in."""
+    return Shaper(FingerprintCoder(traced=traced, root=root, salt=salt), Literals(root))

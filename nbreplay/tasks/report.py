@@ -32,6 +32,7 @@ class Order:
     """Scheduler to worker, with a task: watch it, and perhaps keep its result.
 
     *shape* is not empty if the task runs code of local modules; it is the digest of what the planner saw of it.
+    *salt* is the state of the process that the planner took for the task's, where both are one.
     *above_s* are the seconds that ancestors took whose results are not kept: they would have to run again, too.
 
     With *expect*, the digest of a recorded result, the task is run to be compared with it, and the recorded result
@@ -46,6 +47,7 @@ class Order:
     inline_bytes: int = INLINE_BYTES
     shape: bytes = b""
     above_s: float = 0.0
+    salt: str = ""
     expect: str = ""
     expected: bytes = b""
     given: dict[str, bytes] = field(default_factory=dict)

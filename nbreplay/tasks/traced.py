@@ -104,7 +104,7 @@ class Traced:
             return None
         from nbreplay.tasks.prints import make_shaper
 
-        if make_shaper(Path(self.order.root)).shape("", self.node).own() == self.order.shape:
+        if make_shaper(Path(self.order.root), salt=self.order.salt).shape("", self.node).own() == self.order.shape:
             return None
         return Report(refusals=("its worker holds another version of a local module; restart the cluster",))
 
