@@ -49,7 +49,14 @@ class Dumping:
         inline = frozenset(filter(is_definition, members))
 
         chunks = {place: each for node in members for place, each in live.known[node].chunks.items()}
-        attached = attached_dicts(each for node in members for each in (live.known[node].held or {}).values())
+        try:
+            attached = attached_dicts(each for node in members for each in (live.known[node].held or {}).values())
+        except TypeError as e:
+            for node, value in values.items():
+                touched_by = self._touched_by(node, value)
+                self._state(node, None, Hole(type_name=type_name(value), reason=str(e), touched_by=touched_by))
+                self.problems.append(f"{node}: {e}")
+            return
         together = {**values, ATTACHED: attached} if attached else values
         dumped = dump_unit(together, live.session, inline=inline, poll=self._poll, chunks=chunks)
         holes = self._holes(values, inline, dumped)

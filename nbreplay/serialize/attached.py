@@ -16,7 +16,13 @@ ATTACHED = "/dicts"
 
 
 def attached_dicts(objects: Iterable[Any]) -> list[tuple[Any, dict[str, Any]]]:
-    """Return the instances among *objects* whose ``__dict__`` somebody else holds, each with it."""
+    """Return the instances among *objects* whose ``__dict__`` somebody else holds, each with it.
+
+    Raises
+    ------
+    TypeError
+        One of them keeps the dict that it was made with: the two would be apart after a load.
+    """
     held = list(objects)
     # Each name's walk may hold it, and so does the list here.
     times = Counter(id(each) for each in held if type(each) is dict)
@@ -31,7 +37,9 @@ def attached_dicts(objects: Iterable[Any]) -> list[tuple[Any, dict[str, Any]]]:
             own = object.__getattribute__(each, "__dict__")
         except AttributeError:
             continue
-        if type(own) is dict and id(own) in shared and _takes_another(type(each)):
+        if type(own) is dict and id(own) in shared:
+            if not _takes_another(type(each)):
+                raise TypeError(f"the __dict__ of a {type(each).__name__} is held by itself, too")
             found.setdefault(id(each), (each, own))
     return list(found.values())
 
