@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from state_table import EXACT, REBUILT, REPORTED
+from state_table import EXACT, REPORTED
 
 HOOK = Path(__file__).parent / "hook"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -168,12 +168,8 @@ def judge(state, way, seen):
         return f"SILENTLY WRONG{_how(back)}:\n  plain {plain.probe}\n  {way:5} {back.probe}"
     if not right and expected != REPORTED:
         return f"lost{_how(back)}: {back.error}\n  {back.detail}"
-    if right and expected == REPORTED and not back.ran:
-        return "it comes back now: say so"
     if right and expected == EXACT and back.ran:
         return f"its cells ran again{_how(back)}"
-    if right and expected == REBUILT and not back.ran:
-        return "it comes back without running its cells: say so"
     if not right:
         named = back.detail + back.error + "".join(line for line in back.variables.splitlines() if " hole " in line)
         missing = [name for name in state.lost or ("?",) if not re.search(rf"\b{re.escape(name)}\b", named)]

@@ -37,7 +37,7 @@ STATES = [
         "scipy",
         ["from scipy import stats\nd = stats.norm(2, 3); g = stats.gamma(2.); p = stats.poisson(4)"],
         "print(d.cdf(2), g.mean(), p.pmf(3), d.rvs(2, random_state=3), d.args)",
-        batch="science",
+        batch="distributions",
     ),
     State(
         "scipy: distribution seeded",
@@ -46,7 +46,7 @@ STATES = [
             "import numpy as np\nfrom scipy import stats\nrs = np.random.default_rng(4); d = stats.norm(0, 1); d.random_state = rs; x0 = d.rvs()"
         ],
         "print(d.rvs(2), rs.random())",
-        batch="science",
+        batch="distributions",
     ),
     State(
         "scipy: distribution notebook",
@@ -55,7 +55,7 @@ STATES = [
             "import numpy as np\nfrom scipy import stats\nclass Mine(stats.rv_continuous):\n    def _cdf(self, x): return np.clip(x, 0, 1)\nmine = Mine(a=0, b=1, name='mine')"
         ],
         "print(mine.cdf(.3), type(mine) is Mine, round(mine.mean(), 4))",
-        batch="science",
+        batch="distributions",
     ),
     State(
         "scipy: kde",
@@ -336,7 +336,7 @@ STATES = [
             "och.close(); xr.Dataset({'t': ('x', np.arange(5.) * 2)}).to_netcdf('ch.nc', engine='h5netcdf')",
         ],
         "print(och.attrs)",
-        batch="science",
+        batch="netcdf changed",
         requires=("xarray", "h5netcdf"),
     ),
     State(
@@ -366,7 +366,7 @@ STATES = [
             "import xarray as xr\n@xr.register_dataarray_accessor('mine')\nclass Mine:\n    def __init__(self, obj): self.obj = obj\n    def twice(self): return self.obj * 2\nda = xr.DataArray([1, 2])"
         ],
         "print(da.mine.twice().values)",
-        batch="science",
+        batch="accessor",
         requires=("xarray",),
     ),
     State(
@@ -376,7 +376,7 @@ STATES = [
             "import xarray as xr\ndt = xr.DataTree.from_dict({'/': xr.Dataset({'a': 1}), '/kid': xr.Dataset({'b': ('x', [1, 2])})}); kid = dt['kid']"
         ],
         "print(dt, kid.parent is dt)",
-        batch="science",
+        batch="datatree",
         requires=("xarray",),
     ),
     State(
