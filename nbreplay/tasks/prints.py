@@ -80,6 +80,8 @@ def _is_imported(definition: Any) -> bool:
     name = getattr(definition, "__module__", None)
     if not isinstance(name, str) or name in ("__main__", "__mp_main__"):
         return False
+    if "<" in getattr(definition, "__qualname__", ""):  # made in a function: it is sent as it is
+        return False
     return getattr(sys.modules.get(name), "__file__", None) is not None
 
 
