@@ -36,6 +36,8 @@ from nbreplay.store.record import Record
 
 TASK = "task"
 LEFT_OUT = "left out of the package"
+CREDENTIAL = "looks like a credential"
+"""In the reasons of holes whose values were never kept."""
 
 
 class Row(NamedTuple):
@@ -133,6 +135,11 @@ def cut(store: Store, cells: Sequence[FileCell], wanted: Wanted) -> Cut:
             for ref in _refs(run, state.units if boundary not in whole else None):
                 result.blobs[ref.digest] = ref.size_bytes
     _say_left_out(result, wanted, gone)
+    for run in result.runs:
+        for name, state in run.writes.names.items():
+            if state.hole is not None and CREDENTIAL in state.hole.reason:
+                result.left_out.append((name, state.hole.reason))
+    result.left_out = list(dict.fromkeys(result.left_out))
     _take_tasks(result, tasks, wanted)
     for visit, keys in visits:
         if visit.boundary in kept:

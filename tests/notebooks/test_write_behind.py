@@ -25,8 +25,8 @@ def ask(kernel: Kernel, source: str) -> str:
 def statuses(kernel: Kernel) -> dict[int, tuple[str, str]]:
     """Return (saved, the reason if not) by cell number, after everything is settled."""
     assert kernel.run("%nbreplay settle").reply["status"] == "ok"
-    lines = [line.split(" ", 2) for line in ask(kernel, ASKED).splitlines()]
-    return {int(number): (saved, reason) for number, saved, reason in lines if number != "None"}
+    lines = [line.split(" ", 2) for line in ask(kernel, ASKED).splitlines() if line[:1].isdigit()]
+    return {int(number): (saved, reason) for number, saved, reason in lines if number.isdigit()}
 
 
 def test_a_large_array_that_is_changed_at_once_is_kept_as_it_was_at_each_boundary(tmp_path: Path) -> None:

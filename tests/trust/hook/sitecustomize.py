@@ -15,6 +15,8 @@ def note(event, arguments):
         return
     frame, where = sys._getframe(1), ""
     while frame is not None and not where:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>":  # a library that is imported, not a record
+            return
         _, found, path = frame.f_code.co_filename.rpartition("/nbreplay/")
         if found and path.partition("/")[0] in OURS:
             where = path
