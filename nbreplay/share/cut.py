@@ -136,9 +136,8 @@ def cut(store: Store, cells: Sequence[FileCell], wanted: Wanted) -> Cut:
                 result.blobs[ref.digest] = ref.size_bytes
     _say_left_out(result, wanted, gone)
     for run in result.runs:
-        for name, state in run.writes.names.items():
-            if state.hole is not None and CREDENTIAL in state.hole.reason:
-                result.left_out.append((name, state.hole.reason))
+        holes = {name: state.hole for name, state in run.writes.names.items() if state.hole is not None}
+        result.left_out += [(name, hole.reason) for name, hole in holes.items() if CREDENTIAL in hole.reason]
     result.left_out = list(dict.fromkeys(result.left_out))
     _take_tasks(result, tasks, wanted)
     for visit, keys in visits:
