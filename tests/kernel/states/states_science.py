@@ -386,7 +386,7 @@ STATES = [
             "import networkx as nx\ng = nx.Graph(); g.add_edge('a', 'b', w=1); g.add_node('c', tags=['x']); g.graph['name'] = 'G'"
         ],
         "print(g.edges(data=True), g.nodes['c'], g.graph, nx.shortest_path(g, 'a', 'b'))",
-        batch="science",
+        batch="graphs",
         requires=("networkx",),
     ),
     State(
@@ -396,7 +396,7 @@ STATES = [
             "import networkx as nx\nbox = []; g = nx.DiGraph(); g.add_node(1, box=box); h = nx.DiGraph(g); sub = g.subgraph([1]); att = g.nodes[1]"
         ],
         "att['box'].append(5); print(box, h.nodes[1]['box'], sub.nodes[1]['box'] is box, g.nodes[1] is att)",
-        batch="science",
+        batch="graphs",
         requires=("networkx",),
     ),
     State(
@@ -406,7 +406,7 @@ STATES = [
             "import networkx as nx\ng = nx.path_graph(4); nodes = g.nodes; ev = g.edges; adj = g.adj; rv = nx.DiGraph(g).reverse(copy=False)"
         ],
         "g.add_edge(3, 9); print(list(nodes), (3, 9) in ev, 9 in adj[3], list(rv.edges)[:2])",
-        batch="science",
+        batch="graphs",
         requires=("networkx",),
     ),
     State(
@@ -416,7 +416,7 @@ STATES = [
             "import networkx as nx\ng = nx.path_graph(5); keep = {0, 1, 2}; v = nx.subgraph_view(g, filter_node=lambda n: n in keep)"
         ],
         "keep.add(3); print(list(v.nodes), list(v.edges))",
-        batch="science",
+        batch="graphs",
         requires=("networkx",),
     ),
     State(
@@ -426,7 +426,7 @@ STATES = [
             "import networkx as nx\nclass City:\n    def __init__(self, n): self.n = n\na, b = City('a'), City('b'); g = nx.Graph([(a, b)])"
         ],
         "print(a in g, [n.n for n in g[a]], list(g)[0] is a)",
-        batch="science",
+        batch="graphs",
         requires=("networkx",),
     ),
     State(
@@ -436,7 +436,7 @@ STATES = [
             "import networkx as nx\ng = nx.MultiDiGraph([(0, 1), (0, 1)]); g[0][1][0]['w'] = 3; pos = nx.spring_layout(g, seed=1)"
         ],
         "print(g.number_of_edges(0, 1), g.get_edge_data(0, 1), {k: v.round(4).tolist() for k, v in pos.items()})",
-        batch="science",
+        batch="graphs",
         requires=("networkx",),
     ),
 ]
