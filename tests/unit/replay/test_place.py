@@ -7,8 +7,8 @@ import pytest
 from nbreplay.records import OutputMessage
 from nbreplay.replay.place import bound_to
 
-ROOT = Path("/home/somebody/work")
-NAMED = b"\x8c\x1d/home/somebody/work/raw\x94"
+ROOT = Path("/home/ana/notes")
+NAMED = b"\x8c\x13/home/ana/notes/raw\x94"
 
 
 def shown(text):
@@ -18,7 +18,7 @@ def shown(text):
 @pytest.mark.parametrize("word", ["cwd", "getcwd", "abspath", "resolve"])
 def test_who_asks_for_the_folder_and_keeps_its_name_is_bound_to_it(word):
     assert bound_to(ROOT, {"Path", word}, [b"other", NAMED], []) == str(ROOT)
-    assert bound_to(ROOT, {word}, [], shown("in /home/somebody/work")) == str(ROOT)
+    assert bound_to(ROOT, {word}, [], shown("in /home/ana/notes")) == str(ROOT)
 
 
 def test_who_only_asks_or_only_has_the_name_is_not():
