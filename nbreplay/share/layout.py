@@ -20,8 +20,12 @@ The folder is a Floability backpack and a repo2docker repository as it stands; a
 from __future__ import annotations
 
 import re
+import site
 import sys
+import sysconfig
 import unicodedata
+from functools import cache
+from importlib.machinery import PathFinder
 from pathlib import PurePosixPath
 
 WORKFLOW = "workflow"
@@ -44,8 +48,15 @@ _STORE_FILE = re.compile(
     r"(?:store\.json|journals/[A-Za-z0-9_-]{1,100}\.nbj|blobs/[0-9a-f]{2}/[0-9a-f]{32})"
 )
 _COMPONENT = re.compile(_PART)
-_STARTUP = re.compile(r"(sitecustomize|usercustomize|ipython_config|ipython_kernel_config|jupyter_.*config)\b.*")
-_CODE = (".py", ".pyc", ".so", ".pth", ".pyd")
+_STARTUP = re.compile(
+    r"(sitecustomize|usercustomize|ipython_config|ipython_kernel_config|jupyter_.*config|matplotlibrc|dask\.ya?ml)\b.*"
+    r"|.*\.pth",
+    re.IGNORECASE,
+)
+"""What Python, Jupyter, or a library reads by itself from the folder that it is started in, or once did."""
+_CODE = (".py", ".pyc", ".pyo", ".so", ".pyd", ".pyw", ".dll", ".dylib")
+_OFTEN_LOCAL = frozenset({"test", "tests", "doc", "docs", "example", "examples", "benchmarks", "scripts", "tools"})
+"""Names that distributions install by mistake, and that many folders have."""
 
 
 def is_notebook(path: str) -> bool:
@@ -59,7 +70,7 @@ def is_store_file(path: str) -> bool:
 
 
 def is_input(path: str) -> bool:
-    """Whether *path* may be an input file: below the notebook, in no hidden folder, and no code that starts by itself.
+    """Whether *path* may be an input file: below the notebook, in no hidden folder, and nothing that starts by itself.
 
     Notes
     -----
@@ -74,7 +85,9 @@ def is_input(path: str) -> bool:
             return False
         if part.endswith((".nbreplay", ".ipynb")) or part in ("__pycache__",):
             return False
-    return not (path.endswith(_CODE) and _shadows(inner[0]))
+    if any(_STARTUP.fullmatch(part) for part in inner):
+        return False
+    return not (path.lower().endswith(_CODE) and _shadows(inner[0]))
 
 
 def allowed(path: str) -> bool:
@@ -89,9 +102,16 @@ def allowed(path: str) -> bool:
 def _shadows(first: str) -> bool:
     """Whether *first*, beside a notebook, would be imported in place of what others expect under that name."""
     name = first.split(".", 1)[0]
-    return bool(
-        _STARTUP.fullmatch(first)
-        or name in sys.stdlib_module_names
-        or name in ("numpy", "pandas", "dask", "distributed", "IPython", "ipykernel", "nbreplay", "traitlets", "zmq")
-        or first.endswith(".pth")
-    )
+    return name in sys.stdlib_module_names or name in _KNOWN or (name not in _OFTEN_LOCAL and _installed(name))
+
+
+_KNOWN = frozenset({"numpy", "pandas", "dask", "distributed", "IPython", "ipykernel", "nbreplay", "traitlets", "zmq"})
+
+
+@cache
+def _installed(name: str) -> bool:
+    """Whether a module of this name is installed here: it may be imported behind any cell's back."""
+    folders = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()}
+    if site.ENABLE_USER_SITE:
+        folders.add(site.getusersitepackages())
+    return bool(name) and PathFinder.find_spec(name, sorted(folders)) is not None

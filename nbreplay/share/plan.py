@@ -1,7 +1,8 @@
 """What a repeat would do, told from the records alone: nothing is run, nothing is loaded.
 
 A cell whose code was recorded, and whose files and software are as they were, is restored if all it reads comes from
-cells that are restored. Below a cell that must run it *may* run: it does not, if the values come out as recorded.
+cells that are restored. Below a cell that must run it *may* run: it does not, if the values come out as recorded. A
+cell that reads what could not be kept runs, and the cells that made that run once more for it, out of sight.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from nbreplay.fingerprint import cell_fingerprint
 from nbreplay.fingerprint.packages import version_of
 from nbreplay.namespace import Manifest
 from nbreplay.namespace.manifest import is_name
-from nbreplay.records import CellRun
+from nbreplay.records import CellRun, Hole
 from nbreplay.replay.late import NEVER
 from nbreplay.replay.lineage import Known, Lineage
 from nbreplay.replay.reader import StoreReader
@@ -45,7 +46,7 @@ class Plan:
     Attributes
     ----------
     seconds : float
-        What the cells that run took when they were recorded.
+        What the cells that run took when they were recorded, and those that only make again what could not be kept.
     seconds_at_most : float
         The same, with those that may run.
     unknown : int
@@ -78,8 +79,8 @@ def plan(reader: StoreReader, cells: Sequence[FileCell], root: Path, *, first: i
     perhaps = [row for row in rows if row.fate == "may run"]
     return Plan(
         cells=rows,
-        seconds=sum(row.recorded_s or 0.0 for row in running),
-        seconds_at_most=sum(row.recorded_s or 0.0 for row in (*running, *perhaps)),
+        seconds=sum(row.recorded_s or 0.0 for row in running) + planner.again_s(rows),
+        seconds_at_most=sum(row.recorded_s or 0.0 for row in (*running, *perhaps)) + planner.again_s(rows),
         unknown=sum(row.recorded_s is None for row in running),
         memory_bytes=_memory(reader, planner.last),
         store_bytes=reader.size_bytes(),
@@ -114,6 +115,8 @@ class _Planner:
         self._python = ".".join(platform.python_version_tuple()[:2])
         self._doubtful: set[str] = set()
         self._all_doubtful = False
+        self._holes: dict[str, Hole] = {}
+        self._again: dict[str, CellRun] = {}
         self.last: CellRun | None = None
 
     def row(self, cell: FileCell, first: int) -> CellPlan:
@@ -134,6 +137,7 @@ class _Planner:
             fate, reason = self._fate(known)
         if fate != "restored":
             self._doubtful.update(known.run.writes.names, known.run.writes.deleted, known.run.files_written)
+        self._note_holes(known.run)
         return CellPlan(
             number=cell.number, fate=fate, reason=reason, recorded_s=known.run.run_s, tasks=known.run.tasks.total
         )
@@ -153,10 +157,29 @@ class _Planner:
             if path not in self._doubtful and holds_now({path: state}, self._root, self._digests) is not None:
                 there = (self._root / path).exists()
                 return "runs", f"{path} {'changed' if there else 'is not here'}"
+        if name := next((name for name in run.reads.names if name in self._holes), ""):
+            self._make_again(self._holes[name])
+            return "runs", f"it reads {name}, which is not kept: {self._holes[name].reason}"
         doubtful = self._doubtful_of(run)
         if doubtful:
             return "may run", f"it reads {doubtful}, which is made anew"
         return "restored", ", ".join(run.marks)
+
+    def _note_holes(self, run: CellRun) -> None:
+        """Remember what is not kept after *run*: not even a cell that has just made it is compared by it."""
+        for name in (*run.writes.names, *run.writes.deleted):
+            self._holes.pop(name, None)
+        self._holes.update({n: s.hole for n, s in run.writes.names.items() if s.hole is not None})
+
+    def _make_again(self, hole: Hole) -> None:
+        for boundary in hole.touched_by:
+            if (known := self._lineage.get(boundary)) is not None:
+                self._again[boundary] = known.run
+
+    def again_s(self, rows: Sequence[CellPlan]) -> float:
+        """Return what the cells took that are restored by *rows*, but run out of sight for the sake of a hole."""
+        served = {row.number for row in rows if row.fate == "restored"}
+        return sum(run.run_s for run in self._again.values() if run.position in served)
 
     def _different_package(self, run: CellRun) -> str:
         units = (module for unit in run.writes.units for module in unit.modules)

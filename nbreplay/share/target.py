@@ -12,9 +12,14 @@ import yaml
 
 from nbreplay.errors import UsageError
 from nbreplay.files.paths import MAP_VARIABLE
-from nbreplay.share.layout import COMPUTE
+from nbreplay.share.layout import COMPUTE, MANIFEST
 from nbreplay.tasks.handles_target import KINDS, VARIABLE
 
+AMOUNTS = frozenset(
+    {"n_workers", "jobs", "threads_per_worker", "cores", "processes", "memory", "memory_limit", "walltime"}
+)
+"""Arguments of clusters that are taken from a package."""
+_AMOUNT = re.compile(r"\d{1,12}(\.\d{1,6})?\s?[KMGT]?i?B?|auto|\d{1,3}(:\d{2}){1,2}")
 _ADDRESS = re.compile(r"[a-z]+://\S+|[\w.-]+:\d{1,5}")
 
 
@@ -47,9 +52,24 @@ def _profile(path: Path) -> dict[str, Any] | None:
     try:
         plain = yaml.safe_load(path.read_text(encoding="utf-8"))
         profile = plain["nbreplay"]["cluster"]
-    except (OSError, KeyError, TypeError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, KeyError, TypeError, RecursionError, UnicodeDecodeError, yaml.YAMLError):
         return None
-    return profile if isinstance(profile, dict) and profile.get("kind") in KINDS else None
+    if not isinstance(profile, dict) or profile.get("kind") not in KINDS:
+        return None
+    if (path.absolute().parent.parent / MANIFEST).exists():
+        return {name: value for name, value in profile.items() if name == "kind" or _is_amount(name, value)}
+    return profile
+
+
+def _is_amount(name: object, value: object) -> bool:
+    """Whether an argument that somebody's package gives to a cluster is an amount, and nothing else.
+
+    Clusters also take modules to load, commands to run and addresses to listen on: whoever names a file of their own
+    means them, whoever sends a package does not decide them.
+    """
+    if name not in AMOUNTS or isinstance(value, bool):
+        return False
+    return isinstance(value, (int, float)) or (isinstance(value, str) and bool(_AMOUNT.fullmatch(value)))
 
 
 def map_variables(pairs: Sequence[str]) -> dict[str, str]:
