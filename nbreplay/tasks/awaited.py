@@ -42,7 +42,11 @@ class Awaited(Generic[What]):
 
     def count(self, chosen: Callable[[What], bool]) -> int:
         """Return how many *chosen* ones wait."""
-        return sum(map(chosen, list(self._waiting.values())))
+        return len(self.chosen(chosen))
+
+    def chosen(self, chosen: Callable[[What], bool]) -> list[What]:
+        """Return the *chosen* ones that wait."""
+        return [what for what in list(self._waiting.values()) if chosen(what)]
 
     def take(self, chosen: Callable[[What], bool]) -> list[What]:
         """Wait for the *chosen* ones no more; return them."""

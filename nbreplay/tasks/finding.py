@@ -9,8 +9,8 @@ from dask._task_spec import GraphNode
 
 from nbreplay.digest import Fingerprint
 from nbreplay.records import TaskRun
-from nbreplay.tasks.provenance import Print, placed
-from nbreplay.tasks.shape import Key
+from nbreplay.tasks.provenance import Known, Print, placed
+from nbreplay.tasks.shape import Key, Shape, stages
 from nbreplay.tasks.shuffles import RUNS_FOR_OTHERS
 
 Lookup = Callable[[Sequence[Fingerprint]], list[list[TaskRun]]]
@@ -35,13 +35,17 @@ class Finder:
         lookup: Lookup,
         root: Path | str,
         again: Again | None = None,
+        known: Mapping[Key, Known] | None = None,
     ) -> None:
+        self.known = known or {}
         self.prints = prints
         self.specs = specs
         self.lookup = lookup
         self.root = root
         self.again = again
         self._fetched: dict[Key, list[TaskRun]] = {}
+        self.inside: dict[Key, list[TaskRun]] = {}
+        """Of fused tasks that were recorded as other tasks were fused: the records of the steps inside."""
 
     def find(self, wanted: Iterable[Key]) -> dict[Key, list[TaskRun]]:
         """Return the records of each key that was looked at."""
@@ -56,7 +60,7 @@ class Finder:
                 ahead = max(AHEAD, 2 * ahead)
             above: dict[Key, None] = {}
             for key in frontier:
-                runs = found[key] = fetched[key]
+                runs = found[key] = self._whole(key, fetched[key])
                 shape = prints[key].shape
                 is_sampled = bool(runs) and self.again is not None and self.again(runs[0].provenance)
                 is_part = shape is not None and shape.role in RUNS_FOR_OTHERS
@@ -65,6 +69,41 @@ class Finder:
                         if dep in prints and dep not in found:
                             above[dep] = None
             frontier = [key for key in above if key not in found]
+        return found
+
+    def _whole(self, key: Key, runs: list[TaskRun]) -> list[TaskRun]:
+        """Return those of *runs* that tell of all files that *key*, which may be fused, would write.
+
+        A record whose ancestors wrote files may stand for the last step of *key* alone. What the steps before it wrote is
+        in their own records then, if there are any.
+        """
+        if not any(run.effects for run in runs):
+            return runs
+        shape = self.prints[key].shape
+        program = shape.program if shape is not None else ""
+        if not program:
+            return runs
+        whole = [run for run in runs if run.program == program or not run.effects]
+        if whole or shape is None:
+            return whole
+        inside = self._steps(shape)
+        if inside is None:
+            return []
+        self.inside[key] = inside
+        return [run for run in runs if not run.program]
+
+    def _steps(self, shape: Shape) -> list[TaskRun] | None:
+        """Return the records of the steps before the last, None if one has none or they may have read files."""
+        above = [self.prints[d].provenance if d in self.prints else self.known[d].provenance for d in shape.deps]
+        done = stages(shape, [bytes.fromhex(p or "") for p in above])
+        names = [Fingerprint(p.hex()) for p, step in zip(done, shape.steps, strict=True) if step[1] is not None][:-1]
+        found: list[TaskRun] = []
+        for name, here in zip(self.lookup(names), self.lookup([placed(n, self.root) for n in names]), strict=True):
+            usable = (run for run in [*name, *here] if not run.lineage and not (run.effects and run.program))
+            run = next(usable, None)
+            if run is None:
+                return None
+            found.append(run)
         return found
 
     def _with_above(self, keys: list[Key], least: int) -> list[Key]:

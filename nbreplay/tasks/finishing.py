@@ -6,9 +6,10 @@ the task's K; a record of K serves it although something above it was edited.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
-from collections.abc import Collection
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nbreplay.records import TaskRun, from_bytes
 from nbreplay.tasks.awaited import Awaited
@@ -23,24 +24,38 @@ if TYPE_CHECKING:
     from nbreplay.tasks.scheduler_plugin import TaskCachePlugin
 
 
+LAST_WORDS_S = 10.0
+"""Seconds that a worker which was sent away may still take to say what it has written."""
+
+
+class _Pending(NamedTuple):
+    """A finished task whose result *worker* is writing; *token* names this run of it."""
+
+    session: Session
+    run: TaskRun
+    entry: Entry
+    worker: str
+    token: str
+
+
 class Finishing:
     """Records what *plugin*'s tasks did, and looks K up for what comes next."""
 
     def __init__(self, plugin: TaskCachePlugin) -> None:
         self.plugin = plugin
-        self._awaited: Awaited[tuple[Session, TaskRun, Entry]] = Awaited()
+        self._awaited: Awaited[_Pending] = Awaited()
 
     # ------------------------------------------------------------ transitions
 
-    def memory(self, key: Key, entry: Entry, metadata: dict[str, Any] | None, start: str) -> None:
-        """*key* has a result."""
+    def memory(self, key: Key, entry: Entry, metadata: dict[str, Any] | None, worker: str) -> None:
+        """*key* has a result, on *worker*."""
         packed = (metadata or {}).get(ANNOTATION)
         if entry.promise is None and entry.shape is not None:
             if entry.target is not None or entry.shape.kind == "alias":
                 source = entry.target if entry.target is not None else entry.deps[0]
                 inherit(entry, self.plugin.entries.get(source))
             elif entry.shape.kind == "task":
-                self._learn(key, entry, from_bytes(Report, packed) if packed else None)
+                self._learn(key, entry, from_bytes(Report, packed) if packed else None, worker)
         entry.finish()
         ts = self.plugin.scheduler.tasks[key]
         for dts in ts.dependents:
@@ -99,7 +114,7 @@ class Finishing:
     def _above(self, entry: Entry) -> list[Entry | None]:
         return [self.plugin.entries.get(dep) for dep in entry.deps]
 
-    def _learn(self, key: Key, entry: Entry, report: Report | None) -> None:
+    def _learn(self, key: Key, entry: Entry, report: Report | None, worker: str) -> None:
         session = entry.session
         run = learn(entry, self._above(entry), report, session.ledger.root)
         if report is not None:
@@ -115,9 +130,11 @@ class Finishing:
         if entry.shape is not None:
             session.ledger.keep_parts(entry.shape, self.plugin.scheduler.tasks[key].run_spec)
         if report.pending:
-            early = self._awaited.finished(str(self.plugin.scheduler.tasks[key].run_id), (session, run, entry))
+            token = str(self.plugin.scheduler.tasks[key].run_id)
+            pending = _Pending(session, run, entry, worker, token)
+            early = self._awaited.finished(token, pending)
             if early is not None:
-                self._settle(session, run, entry, early)
+                self._settle(pending, early)
         else:
             session.ledger.keep(run, report.inline if run.result_digest is not None else None)
 
@@ -131,28 +148,44 @@ class Finishing:
                     continue
                 run = refuse(entry, "an input of it is changed in place by another task")
                 if run is not None:
-                    self._awaited.take(lambda waiting, entry=entry: waiting[2] is entry)  # type: ignore[misc]
+                    self._awaited.take(lambda waiting, entry=entry: waiting.entry is entry)  # type: ignore[misc]
                     entry.session.ledger.refuse(run)
 
     # ------------------------------------------------------------ results that are written in the background
 
     def stored(self, stored: Stored) -> None:
         """A worker has written a result, or not."""
-        waiting = self._awaited.written(stored)
-        if waiting is not None:
-            self._settle(*waiting, stored)
+        pending = self._awaited.written(stored)
+        if pending is not None:
+            self._settle(pending, stored)
 
-    def _settle(self, session: Session, run: TaskRun, entry: Entry, stored: Stored) -> None:
+    def _settle(self, pending: _Pending, stored: Stored) -> None:
+        entry = pending.entry
         if stored.not_kept and entry.tally is not None:
             entry.tally.say(f"{entry.name}: result not kept: {stored.not_kept}")
-        run = dataclasses.replace(run, result=stored.result, not_kept=stored.not_kept)
-        session.ledger.keep(run, stored.inline, stored.small)
+        run = dataclasses.replace(pending.run, result=stored.result, not_kept=stored.not_kept)
+        pending.session.ledger.keep(run, stored.inline, stored.small)
 
     def waiting(self, session: Session) -> int:
         """Return how many results of *session* are being written."""
-        return self._awaited.count(lambda waiting: waiting[0] is session)
+        return self._awaited.count(lambda pending: pending.session is session)
 
     def flush(self, session: Session) -> None:
         """Record what is still waited for, without its result."""
-        for _, run, _ in self._awaited.take(lambda waiting: waiting[0] is session):
-            session.ledger.keep(dataclasses.replace(run, not_kept="its worker never said that it was written"))
+        self._give_up(lambda pending: pending.session is session)
+
+    def worker_lost(self, worker: str, *, cut_off: bool) -> None:
+        """*worker* is gone. One that was sent away still tells what it has written; one that is *cut_off* never will,
+        and nobody must wait for it.
+        """
+        tokens = {p.token for p in self._awaited.chosen(lambda pending: pending.worker == worker)}
+        if cut_off:
+            self._give_up(lambda pending: pending.token in tokens)
+        elif tokens:
+            loop = asyncio.get_running_loop()
+            loop.call_later(LAST_WORDS_S, self._give_up, lambda pending: pending.token in tokens)
+
+    def _give_up(self, chosen: Callable[[_Pending], bool]) -> None:
+        for pending in self._awaited.take(chosen):
+            lost = dataclasses.replace(pending.run, not_kept="its worker never said that it was written")
+            pending.session.ledger.keep(lost)

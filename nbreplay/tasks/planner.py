@@ -33,7 +33,8 @@ class Plan:
 
     *hits* are served; *pruned* are not needed; *misses* run. *duplicates* take the result of another key, which runs.
     *runs* are the records that hold, of hits and of what was looked at above them. *put_back* are those of them that
-    wrote files, writers first. *again* are recorded and run all the same, to be compared with their records.
+    wrote files, writers first. *again* are recorded and run all the same, to be compared with their records. *inside*
+    are the records of steps inside fused tasks that were recorded without them.
     """
 
     prints: dict[Key, Print]
@@ -45,6 +46,7 @@ class Plan:
     runs: dict[Key, TaskRun] = field(default_factory=dict)
     put_back: list[TaskRun] = field(default_factory=list)
     again: dict[Key, TaskRun] = field(default_factory=dict)
+    inside: dict[Key, list[TaskRun]] = field(default_factory=dict)
 
 
 def plan(
@@ -96,7 +98,9 @@ def plan(
     made = Plan(prints)
     made.refused = {key: p.refused for key, p in prints.items() if p.refused}
     if serve:
-        found = Finder(prints, specs, lookup, root, again).find(wanted)
+        finder = Finder(prints, specs, lookup, root, again, known)
+        found = finder.find(wanted)
+        made.inside = finder.inside
         _validate(made, [key for key in order if key in found] if found else (), found, holds, known)
     sampled = {k: r for k, r in made.runs.items() if _is_sampled(r, prints[k].shape, again)} if again else {}
     blocked: set[Key] = set(sampled)
@@ -107,7 +111,13 @@ def plan(
     if serve and _merge(made, order, in_flight or {}):
         _select(made, wanted, specs, blocked)
     made.again = {key: run for key, run in sampled.items() if key in made.misses and key not in made.duplicates}
-    made.put_back = [made.runs[key] for key in order if key in made.runs and made.runs[key].files_written]
+    made.put_back = [
+        run
+        for key in order
+        if key in made.runs
+        for run in (*made.inside.get(key, ()), made.runs[key])
+        if run.files_written
+    ]
     return made
 
 
@@ -121,8 +131,12 @@ def _validate(
     """Fill *runs*: of each looked-up task the newest record that holds now, ancestors first."""
     overlay: dict[str, FileState] = {}
     lineages: dict[Key, str | None] = {}
+    explained: set[Key] = set()
     for key in order:
         shape = made.prints[key].shape
+        are_explained = all(dep in explained or dep not in made.prints for dep in (shape.deps if shape else ()))
+        if shape is not None and (shape.kind == "data" or (shape.kind == "alias" and are_explained)):
+            explained.add(key)
         above: list[str | None] = []
         for dep in shape.deps if shape is not None else ():
             if dep in lineages:
@@ -142,9 +156,13 @@ def _validate(
                     continue
             if run.files_read and not holds(run.files_read, overlay):
                 continue
+            if run.effects and not are_explained:
+                continue  # a task above wrote files, and nobody knows any more which
             made.runs[key] = run
+            explained.add(key)
             lineages[key] = run.lineage
-            overlay.update(run.files_written)
+            for each in (*made.inside.get(key, ()), run):
+                overlay.update(each.files_written)
             break
 
 

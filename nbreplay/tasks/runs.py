@@ -103,6 +103,7 @@ def learn(entry: Entry, above: Above, report: Report | None, root: Path) -> Task
         lineage=entry.lineage or "",
         effects=any(one is not None and one.effects for one in above),
         placed=entry.placed,
+        program=entry.shape.program,
     )
 
 

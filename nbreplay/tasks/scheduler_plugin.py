@@ -227,7 +227,7 @@ class TaskCachePlugin(SchedulerPlugin):
         if entry is None:
             return
         if finish == "memory":
-            self._guard(self.finishing.memory, key, entry, kwargs.get("metadata"), start)
+            self._guard(self.finishing.memory, key, entry, kwargs.get("metadata"), str(kwargs.get("worker", "")))
         elif finish == "released":
             if start == "processing" and entry.promise is not None and stimulus_id.startswith("reschedule"):
                 self._guard(self.rewind.broken, key, entry)
@@ -242,6 +242,11 @@ class TaskCachePlugin(SchedulerPlugin):
     def remove_client(self, scheduler: Any, client: str) -> None:
         """A client has gone; what its workers are still writing is waited for."""
         self._guard(self.leave_when_stored, client)
+
+    def remove_worker(self, scheduler: Any, worker: str, *, stimulus_id: str, **kwargs: Any) -> None:
+        """A worker has gone; what it was writing is waited for if it can still tell, and not for ever."""
+        cut_off = stimulus_id.startswith("handle-worker-cleanup")  # its stream has ended
+        self._guard(lambda: self.finishing.worker_lost(worker, cut_off=cut_off))
 
     def restart(self, scheduler: Any) -> None:
         """Everything is forgotten by now; clients stay."""

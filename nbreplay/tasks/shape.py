@@ -68,6 +68,13 @@ class Shape:
         """Whether it runs code that each process imports for itself, of which another may hold an older version."""
         return bool(self.imported)
 
+    @property
+    def program(self) -> str:
+        """Return what tells the steps apart that a fused task holds; "" for a task that is one step."""
+        if sum(inputs is not None for _, inputs in self.steps) < 2:
+            return ""
+        return _digest(b"".join(local + repr(inputs).encode() for local, inputs in self.steps)).hex()
+
     def own(self) -> bytes:
         """Return the digest of the imported code: equal in two processes if they would run the same."""
         return _digest(b"".join(self.imported))
@@ -80,8 +87,11 @@ def data_leaf(digest: bytes) -> bytes:
 
 def evaluate(shape: Shape, leaves: Sequence[bytes]) -> bytes:
     """Run the program of *shape* on the 16-byte identities of its dependencies."""
-    if shape.kind == "alias":
-        return leaves[0]
+    return leaves[0] if shape.kind == "alias" else stages(shape, leaves)[-1]
+
+
+def stages(shape: Shape, leaves: Sequence[bytes]) -> list[bytes]:
+    """As :func:`evaluate`, with the identity of every step."""
     done: list[bytes] = []
     for local, inputs in shape.steps:
         if inputs is None:  # data: its own identity, not that of a computation
@@ -90,7 +100,7 @@ def evaluate(shape: Shape, leaves: Sequence[bytes]) -> bytes:
         parts = [VERSION, local]
         parts += [leaves[n] if n >= 0 else done[~n] for n in inputs]
         done.append(_digest(b"".join(parts)))
-    return done[-1]
+    return done
 
 
-__all__ = ["Coded", "Coder", "Key", "Shape", "Step", "data_leaf", "evaluate"]
+__all__ = ["Coded", "Coder", "Key", "Shape", "Step", "data_leaf", "evaluate", "stages"]

@@ -279,3 +279,70 @@ def test_a_graph_of_twenty_thousand_tasks_in_one_chain_is_planned():
     graph = {0: Task(0, inc, 1)} | {n: Task(n, inc, TaskRef(n - 1)) for n in range(1, 20_000)}
     made = planned(graph, [19_999])
     assert len(made.misses) == 20_000
+
+
+# ---------------------------------------------------------------- files that were written on the way
+
+
+def written(name):
+    digest = Digest(hashlib.md5(name.encode()).hexdigest())
+    blob = BlobRef(digest=digest, size_bytes=1)
+    return {"files_written": {name: FileState(digest=digest, size_bytes=1, blob=blob)}}
+
+
+def chain():
+    return {
+        "a": Task("a", inc, 1),
+        "b": Task("b", inc, TaskRef("a")),
+        "c": Task("c", add, TaskRef("b"), 5),
+    }
+
+
+def fused(graph, *keys):
+    """*graph* with *keys* as one task, that is named as the last of them."""
+    one = Task.fuse(*(graph[key] for key in keys), key=keys[-1])
+    return {key: node for key, node in graph.items() if key not in keys} | {keys[-1]: one}
+
+
+def test_files_that_a_part_of_a_fused_task_wrote_when_it_stood_alone_are_put_back():
+    book = Book()
+    alone = planned(chain(), ["c"])
+    book.keep(alone, "a", **written("one"))
+    book.keep(alone, "b", effects=True, **written("two"))
+    book.keep(alone, "c", effects=True)
+    for keys in (("b", "c"), ("a", "b", "c")):
+        made = planned(fused(chain(), *keys), ["c"], book)
+        assert set(made.hits) == {"c"}
+        assert [list(run.files_written) for run in made.put_back] == [["one"], ["two"]]
+
+
+def test_a_fused_task_runs_where_nobody_knows_what_its_parts_wrote():
+    book = Book()
+    alone = planned(chain(), ["c"])
+    book.keep(alone, "a", **written("one"))
+    book.keep(alone, "c", effects=True)
+    made = planned(fused(chain(), "b", "c"), ["c"], book)
+    assert made.misses == {"c"}
+    assert set(made.hits) == {"a"}
+
+
+def test_a_fused_task_that_was_recorded_as_such_tells_of_all_its_files():
+    book = Book()
+    graph = fused(chain(), "b", "c")
+    first = planned(graph, ["c"])
+    book.keep(first, "a", **written("one"))
+    book.keep(first, "c", effects=True, program=first.prints["c"].shape.program, **written("two"))
+    made = planned(graph, ["c"], book)
+    assert set(made.hits) == {"c"}
+    assert [list(run.files_written) for run in made.put_back] == [["one"], ["two"]]
+
+
+def test_a_result_is_not_served_where_the_record_of_who_wrote_a_file_above_it_is_gone():
+    book = Book()
+    alone = planned(chain(), ["c"])
+    book.keep(alone, "b", "c", effects=True)
+    made = planned(chain(), ["c"], book)
+    assert made.misses == set("abc")
+    book.keep(alone, "a", **written("one"))
+    made = planned(chain(), ["c"], book)
+    assert set(made.hits) == {"c"}
