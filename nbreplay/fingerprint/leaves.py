@@ -6,9 +6,11 @@ One tag per exact type and a length before each part, so that no two values have
 
 from __future__ import annotations
 
+import marshal
 import struct
 from array import array
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 _PACK_FLOAT = struct.Struct("<d").pack
@@ -147,6 +149,30 @@ def run(values: Sequence[Any], kind: type, exact_nan: bool = False) -> bytes | N
     if kind is type(None):
         return b"qN" + _PACK_LENGTH(len(values))
     return None
+
+
+_MARSHALLED = frozenset({type(None), bool, int, float, str, bytes})
+_BY_VALUE = 2
+"""The format of marshal in which equal values are equal bytes: later ones tell which object is which, earlier ones
+write numbers as text."""
+_CHUNK = 1 << 15
+
+
+def tuple_runs(values: Sequence[tuple[Any, ...]], exact_nan: bool = False) -> Iterator[bytes] | None:
+    """Return what writes many short tuples of plain values, in pieces; None if they have to be written one by one."""
+    kinds = set(map(type, chain.from_iterable(values)))
+    if not kinds <= _MARSHALLED:
+        return None
+    if float in kinds and not exact_nan and any(v != v for v in chain.from_iterable(values)):
+        return None
+    return _tuple_runs(values)
+
+
+def _tuple_runs(values: Sequence[tuple[Any, ...]]) -> Iterator[bytes]:
+    for start in range(0, len(values), _CHUNK):
+        part = values[start : start + _CHUNK]
+        flat = list(chain.from_iterable(part))
+        yield b"qt" + framed(array("q", map(len, part)).tobytes()) + framed(marshal.dumps(flat, _BY_VALUE))
 
 
 def pure_constant(value: Any) -> bytes:

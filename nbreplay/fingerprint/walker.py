@@ -28,13 +28,13 @@ from nbreplay.digest import Digest
 from nbreplay.fingerprint import leaves
 from nbreplay.fingerprint.code import PYTHON
 from nbreplay.fingerprint.found import Component, Mode, Walk, WalkStopped
-from nbreplay.fingerprint.leaves import LEAVES, length, run, text, words
+from nbreplay.fingerprint.leaves import LEAVES, length, run, text, tuple_runs, words
 from nbreplay.fingerprint.openers import FINISHERS, Opener, Parts, fill, opener_of
 from nbreplay.fingerprint.refusals import Refusal
 from nbreplay.fingerprint.refused_names import Kind
 from nbreplay.foreign import GUARD, LIMIT_S, Overdue, TooSlow
 
-ALGORITHM = b"nbreplay-fingerprint-2"
+ALGORITHM = b"nbreplay-fingerprint-3"
 """Changes whenever the same value would be written differently."""
 
 _EXACT_LEAVES = {**LEAVES, float: leaves.of_float_exact}
@@ -203,6 +203,8 @@ class Walker:
                 if packed is not None:
                     self.out += packed
                     return None
+                if kind is tuple and self._tuples(values):
+                    return None
                 if kind is tuple or kind not in LEAVES:
                     return iter(values)
         out, leaf_of = self.out, self.leaves
@@ -212,6 +214,17 @@ class Walker:
                 return iter(values[index:])
             out += leaf(value)
         return None
+
+    def _tuples(self, values: Sequence[tuple[Any, ...]]) -> bool:
+        """Write tuples of numbers and text, which nobody can change, as one piece; False if there is more to them."""
+        pieces = tuple_runs(values, self.exact)
+        if pieces is None:
+            return False
+        self.opened += len(values)
+        for piece in pieces:
+            self.out += piece
+            self.check_stop()
+        return True
 
     # ------------------------------------------------------------ the walk
 

@@ -207,3 +207,34 @@ def test_a_cloudpickled_copy_is_one_with_its_original_in_a_set():
 
     functions = {make(1), make(2), make(3)}
     assert content(functions) == content(pickle.loads(cloudpickle.dumps(functions)))
+
+
+PLAIN = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary())
+ROWS = st.lists(st.lists(PLAIN, max_size=4).map(tuple), min_size=4, max_size=8)
+
+
+@settings(max_examples=150, deadline=None)
+@given(ROWS, ROWS)
+def test_rows_of_plain_values_are_equal_if_and_only_if_their_digests_are(one, two):
+    bits = any(value != value for row in one + two for value in row)  # of a NaN, count in a namespace only
+    for mode in (Mode.VALUE,) if bits else (Mode.VALUE, Mode.NAMESPACE):
+        assert (walk(one, mode=mode).digest == walk(two, mode=mode).digest) == (exactly(one) == exactly(two))
+        assert walk(pickle.loads(pickle.dumps(one)), mode=mode).digest == walk(one, mode=mode).digest
+
+
+@pytest.mark.parametrize("mode", [Mode.VALUE, Mode.NAMESPACE, Mode.TASK])
+def test_many_rows_differ_by_any_item_width_or_type(mode):
+    made = lambda: [(n, f"w{n % 7}", n / 3, None) for n in range(40_000)]  # noqa: E731
+    base = walk(made(), mode=mode).digest
+    again = [(*row[:1], sys.intern(row[1]), *row[2:]) for row in made()]
+    assert walk(again, mode=mode).digest == base
+    for place, row in (
+        (39_999, (39_999, "w1", 39_999 / 3, 0)), (33_000, (33_000, "w2", True, None)), (5, (5, b"w5", 5 / 3, None)),
+        (7, (7.0, "w0", 7 / 3, None)), (8, (8, "w1", 8 / 3)), (0, (False, "w0", 0.0, None)), (0, (0, "w0", -0.0, None)),
+    ):  # fmt: skip
+        changed = made()
+        changed[place] = row
+        assert walk(changed, mode=mode).digest != base, row
+    one, other = [(1, 2), (3,), (4, 5), (6,)], [(1,), (2, 3), (4,), (5, 6)]
+    assert walk(one, mode=mode).digest != walk(other, mode=mode).digest
+    assert walk([(1, []), (2, []), (3, []), (4, [])], mode=mode).count > 8
