@@ -307,8 +307,8 @@ class TaskRun:
     *lineage* is the digest of what was read from files here and in the ancestors ("": nothing), *effects* says whether
     an ancestor wrote files, *placed* that the result holds the name of the folder it was made in, so that *provenance*
     and *content* hold there only. *parts* are the rows themselves where they are few. *chain_s* is *compute_s* and that
-    of the ancestors whose results are not kept: what it would take to have it again. *program* tells which steps a fused
-    task held ("": one): *files_written* are those of all of them.
+    of the ancestors whose results are not kept: what it would take to have it again. *program* tells which steps a
+    fused task held ("": one): *files_written* are those of all of them.
     """
 
     provenance: Fingerprint

@@ -74,8 +74,8 @@ class Finder:
     def _whole(self, key: Key, runs: list[TaskRun]) -> list[TaskRun]:
         """Return those of *runs* that tell of all files that *key*, which may be fused, would write.
 
-        A record whose ancestors wrote files may stand for the last step of *key* alone. What the steps before it wrote is
-        in their own records then, if there are any.
+        A record whose ancestors wrote files may stand for the last step of *key* alone. What the steps before it wrote
+        is in their own records then, if there are any.
         """
         if not any(run.effects for run in runs):
             return runs
