@@ -46,9 +46,17 @@ def _distributions() -> dict[str, list[str]]:
 @cache
 def _version(name: str) -> str | None:
     try:
-        return importlib.metadata.version(name)
+        found = importlib.metadata.distribution(name)
     except importlib.metadata.PackageNotFoundError:
         return None
+    # `found.version` parses everything as an email; a line of the head takes a hundredth of that.
+    for line in (found.read_text("METADATA") or "").splitlines():
+        field, colon, version = line.partition(":")
+        if field.lower() == "version" and version.strip():
+            return version.strip()
+        if not colon and not line.startswith((" ", "\t")):
+            break
+    return found.version
 
 
 @cache

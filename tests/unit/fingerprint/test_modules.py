@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import os
 import pickle
 import subprocess
@@ -190,3 +191,10 @@ def test_editable_installs_are_walked_in_every_process(local, tmp_path):
         env={**os.environ, "PYTHONHASHSEED": "5"},
     )
     assert answer.stdout.strip() == task(sys.modules[name].helper)
+
+
+def test_versions_are_those_that_the_installed_packages_say():
+    names = {found.metadata["Name"] for found in importlib.metadata.distributions()}
+    assert names
+    assert {name: packages._version(name) for name in names} == {name: importlib.metadata.version(name) for name in names}
+    assert packages._version("no-such-distribution") is None
