@@ -196,5 +196,6 @@ def test_editable_installs_are_walked_in_every_process(local, tmp_path):
 def test_versions_are_those_that_the_installed_packages_say():
     names = {found.metadata["Name"] for found in importlib.metadata.distributions()}
     assert names
-    assert {name: packages._version(name) for name in names} == {name: importlib.metadata.version(name) for name in names}
+    versions = {name: importlib.metadata.version(name) for name in names}
+    assert {name: packages._version(name) for name in names} == versions
     assert packages._version("no-such-distribution") is None
