@@ -1,6 +1,6 @@
 # Needs make and a Python of 3.11 or newer; everything else goes to .venv, once, and again when pyproject.toml changes.
 #   make demo     record, repeat and edit-and-repeat the shipped notebook
-#   make test     the tests          (ARGS="-k store -x" goes to pytest)
+#   make test     the tests          (ARGS="-k store -x" goes to pytest, JOBS=1 runs one at a time)
 #   make lint     ruff and mypy
 #   make bench    the measurements   (BENCH=notebooks or BENCH=benchmarks/cells.py picks one, ARGS="..." goes to it)
 # PYTHON=... picks the interpreter.
@@ -10,6 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?=
 ARGS ?=
+JOBS ?= 2
 
 .PHONY: help demo test lint bench clean
 
@@ -20,7 +21,7 @@ demo: $(VENV)/demo.stamp
 	@$(BIN)/nbreplay demo $(ARGS)
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check
