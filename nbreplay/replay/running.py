@@ -355,3 +355,6 @@ def record_outside(session: Session, stop: Callable[[], bool]) -> None:
         build=build,
     )
     session.commit(job, behind=capture.new_bytes > session.settings.commit_before_reply_bytes)
+    # Often this is a second attempt at what could not be written: the next cell's boundary must not stand on it before
+    # it is known to hold.
+    session.settle(stop)
