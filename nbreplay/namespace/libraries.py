@@ -16,6 +16,22 @@ from nbreplay.serialize.standin import StandIn
 _NO_HIDDEN_STATE = frozenset(
     {"builtins", "numpy", "pandas", "pyarrow", "dask", "distributed", "collections", "datetime", "decimal", "fractions"}
     | {"functools", "itertools", "math", "nbreplay", "operator", "pathlib", "re", "types", "typing", "copyreg"}
+    | {
+        "abc",
+        "array",
+        "bisect",
+        "bz2",
+        "calendar",
+        "contextlib",
+        "copy",
+        "csv",
+        "dataclasses",
+        "enum",
+        "gzip",
+        "hashlib",
+    }
+    | {"heapq", "io", "ipaddress", "json", "lzma", "numbers", "sqlite3", "statistics", "string", "struct", "tarfile"}
+    | {"textwrap", "uuid", "zipfile", "zlib", "zoneinfo"}
     | {"torch", "polars", "scipy", "sklearn", "networkx", "sympy", "PIL", "numba"}
 )
 """Libraries that keep no list of the objects they made, or whose handles have their own ways."""

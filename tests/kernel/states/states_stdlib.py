@@ -258,7 +258,6 @@ TEXT = [
             "import json\nclass E(json.JSONEncoder):\n    def default(self, o): return 'x'\ne = E(sort_keys=True)\nd = json.JSONDecoder(parse_float=str)"
         ],
         "print(e.encode({'b': object(), 'a': 1}), d.decode('[1.5]'))",
-        expected="rebuilt",
     ),
     State(
         "an email message",
@@ -439,6 +438,7 @@ MEMORY = [
         "print(v.value)",
         expected="rebuilt",
         lost=("v",),
+        batch="shared memory",  # it holds a lock that cannot be kept, which cells that use threading could reach
     ),
 ]
 
