@@ -6,8 +6,11 @@ from typing import Any
 
 import xxhash
 
+from nbreplay.fingerprint.buffers import buffer_bytes
 from nbreplay.fingerprint.leaves import length, text
 from nbreplay.fingerprint.openers import Parts
+from nbreplay.fingerprint.reduced import by_reduce
+from nbreplay.fingerprint.state import shape_of
 from nbreplay.fingerprint.walker import Walker
 
 _ROWS_AT_ONCE = 1 << 18
@@ -70,13 +73,26 @@ def write_arrow(w: Walker, obj: Any) -> Parts:
     return None
 
 
+def write_arrow_buffer(w: Walker, obj: Any) -> Parts:
+    """Write a buffer: its bytes, which may be a ``bytearray``'s or an array's."""
+    if not w.exact or not obj.is_cpu:
+        return by_reduce(w, obj, shape_of(type(obj)))
+    if not w.number(obj):
+        return None
+    w.link(obj)
+    w.spans.append((obj.address, obj.address + obj.size))
+    w.out += b"ab" + (b"W" if obj.is_mutable else b"R") + buffer_bytes(w, obj, obj.address)
+    return None
+
+
 def _note_memory(w: Walker, table: Any) -> None:
     """Note the memory of the columns: an array made of numpy's is a view of it."""
+    spans = w.labels if w.in_labels else w.spans
     for column in table.columns:
         for chunk in column.chunks:
             for buffer in chunk.buffers():
                 if buffer is not None and buffer.size:
-                    w.spans.append((buffer.address, buffer.address + buffer.size))
+                    spans.append((buffer.address, buffer.address + buffer.size))
 
 
 def _packed(table: Any) -> Any:

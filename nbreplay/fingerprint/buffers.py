@@ -132,7 +132,16 @@ def write_ctypes(w: Walker, obj: Any) -> Parts:
     return by_reduce(w, obj, shape_of(type(obj)))
 
 
+def write_field(w: Walker, obj: Any) -> Parts:
+    """Write the descriptor of a field of a structure: where it is; its type is among the fields of the class."""
+    w.hold(obj)
+    w.out += b"cf" + length(obj.offset) + length(obj.size)
+    return None
+
+
 def _choose(cls: type) -> Opener | None:
+    if (cls.__module__, cls.__qualname__) == ("_ctypes", "CField"):
+        return write_field
     made = type(cls).__module__ == "_ctypes" and (hasattr(cls, "_type_") or hasattr(cls, "_fields_"))
     return write_ctypes if made else None
 

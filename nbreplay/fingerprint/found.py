@@ -57,6 +57,8 @@ class Walk:
         only is not among them.
     spans : list of (int, int)
         Address ranges of memory buffers that were met.
+    labels : list of (int, int)
+        Address ranges of Arrow's memory below an index of pandas': it links only with memory that is met otherwise.
     chunks : dict of (int, int) to bytes
         Address range to :func:`~nbreplay.digest.chunk_digests` of contiguous buffers above one chunk.
     definitions : list
@@ -79,6 +81,7 @@ class Walk:
     digest: Digest
     objects: dict[int, object] = field(default_factory=dict)
     spans: list[tuple[int, int]] = field(default_factory=list)
+    labels: list[tuple[int, int]] = field(default_factory=list)
     chunks: dict[tuple[int, int], bytes] = field(default_factory=dict)
     definitions: list[type | FunctionType] = field(default_factory=list)
     globals: frozenset[str] = frozenset()

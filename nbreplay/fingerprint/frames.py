@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nbreplay.fingerprint.arrays import memory
-from nbreplay.fingerprint.arrow import write_arrow, write_arrow_type
+from nbreplay.fingerprint.arrow import write_arrow, write_arrow_buffer, write_arrow_type
 from nbreplay.fingerprint.atoms import name_of
 from nbreplay.fingerprint.classes import write_type_of
 from nbreplay.fingerprint.columns import sole, values_of, write_extension, write_extension_dtype, write_timestamp
@@ -105,7 +105,12 @@ def _index(w: Walker, obj: Any) -> Iterator[Any]:
             yield level
             yield from values_of(w, codes)
     else:
-        yield from values_of(w, obj._values)
+        # Labels are handed from frame to frame, and nobody writes to them through a frame.
+        w.in_labels += 1
+        try:
+            yield from values_of(w, obj._values)
+        finally:
+            w.in_labels -= 1
 
 
 def write_polars(w: Walker, obj: Any) -> Parts:
@@ -140,6 +145,7 @@ _BASES: dict[str, Opener] = {
     "pyarrow.lib:RecordBatch": write_arrow,
     "pyarrow.lib:Array": write_arrow,
     "pyarrow.lib:ChunkedArray": write_arrow,
+    "pyarrow.lib:Buffer": write_arrow_buffer,
     "pyarrow.lib:DataType": write_arrow_type,
     "pyarrow.lib:Field": write_arrow_type,
     "pyarrow.lib:Schema": write_arrow_type,

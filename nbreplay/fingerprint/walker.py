@@ -76,7 +76,7 @@ class Walker:
         words("""
             mode exact task home main out memo keep held leaves openers pure tokens type_tokens collecting objects spans
             chunks definitions globals opaque refusals components buffer_bytes opened deadline stop pardon later memory
-            shallow asks named cells bound_cells in_subwalk key_runs called abstract ranges unpickled
+            shallow asks named cells bound_cells in_subwalk key_runs called abstract ranges unpickled labels in_labels
         """)
     )
 
@@ -106,6 +106,8 @@ class Walker:
         self.collecting = self.exact
         self.objects: dict[int, object] = {}
         self.spans: list[tuple[int, int]] = []
+        self.labels: list[tuple[int, int]] = []
+        self.in_labels = 0
         self.chunks: dict[tuple[int, int], bytes] = {}
         self.definitions: dict[int, type | FunctionType] = {}
         self.globals: set[str] = set()
@@ -252,6 +254,7 @@ class Walker:
             digest=digest,
             objects=self.objects,
             spans=self.spans,
+            labels=self.labels,
             chunks=self.chunks,
             definitions=list(self.definitions.values()),
             globals=frozenset(self.globals),

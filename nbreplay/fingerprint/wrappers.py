@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import operator
 from collections.abc import Iterator
 from typing import Any
@@ -76,6 +77,18 @@ def write_getter(w: Walker, obj: Any) -> Parts:
     return (parts,)
 
 
+def write_scanner(w: Walker, obj: Any) -> Parts:
+    """Write what a decoder of JSON made of its settings: by these."""
+    if not w.number(obj):
+        return None
+    w.link(obj)
+    w.out += b"js"
+    return tuple(getattr(obj, name) for name in SCANNER)
+
+
+SCANNER = ("strict", "object_hook", "object_pairs_hook", "parse_float", "parse_int", "parse_constant")
+"""What a scanner of JSON is made of."""
+
 OPENERS.update(
     {
         functools.partial: write_partial,
@@ -86,5 +99,6 @@ OPENERS.update(
         operator.itemgetter: write_getter,
         operator.attrgetter: write_getter,
         operator.methodcaller: write_getter,
+        type(vars(json.JSONDecoder())["scan_once"]): write_scanner,
     }
 )

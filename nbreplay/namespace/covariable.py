@@ -12,7 +12,8 @@ class Partition:
     """Which names are linked, kept up to date name by name.
 
     Two names are linked if one object that can change is reachable from both, or if they view overlapping memory. A
-    covariable is a connected component.
+    covariable is a connected component. Memory of labels links with other memory only: frames hand them on, and only
+    who has the memory otherwise could write to it.
 
     Examples
     --------
@@ -24,14 +25,15 @@ class Partition:
 
     def __init__(self) -> None:
         self._ids: dict[str, Sequence[int]] = {}
-        self._spans: dict[str, tuple[Span, ...]] = {}
+        self._spans: dict[str, tuple[tuple[int, int, bool], ...]] = {}
         self._owners: dict[int, str | set[str]] = {}
         self._links: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._overlaps: dict[str, set[str]] | None = {}
 
-    def put(self, name: str, ids: Sequence[int], spans: Iterable[Span] = ()) -> None:
-        """Say what *name* reaches now: ids of objects that link, address ranges of memory."""
-        spans = tuple(span for span in spans if span[0] < span[1])
+    def put(self, name: str, ids: Sequence[int], spans: Iterable[Span] = (), labels: Iterable[Span] = ()) -> None:
+        """Say what *name* reaches now: ids of objects that link, address ranges of memory and of labels' memory."""
+        told = ((spans, False), (labels, True))
+        memory = tuple((start, stop, label) for each, label in told for start, stop in each if start < stop)
         if self._ids.get(name) != ids:
             self._unlink(name)
             self._ids[name] = ids
@@ -47,8 +49,8 @@ class Partition:
                     self._links[name][other] += 1
                     self._links[other][name] += 1
                 self._owners[ident] = others | {name}
-        if self._spans.get(name, ()) != spans:
-            self._spans[name] = spans
+        if self._spans.get(name, ()) != memory:
+            self._spans[name] = memory
             self._overlaps = None
 
     def drop(self, name: str) -> None:
@@ -94,15 +96,16 @@ class Partition:
     def _overlapping(self) -> dict[str, set[str]]:
         if self._overlaps is None:
             overlaps: defaultdict[str, set[str]] = defaultdict(set)
-            last: list[tuple[int, str]] = []  # spans that may still overlap: (stop, name)
-            for start, stop, name in sorted((*span, name) for name, spans in self._spans.items() for span in spans):
+            last: list[tuple[int, bool, str]] = []  # spans that may still overlap: (stop, whether of labels, name)
+            told = sorted((*span, name) for name, spans in self._spans.items() for span in spans)
+            for start, stop, label, name in told:
                 last = [item for item in last if item[0] > start]
-                for _, other in last:
-                    if other != name:
+                for _, as_label, other in last:
+                    if other != name and not (label and as_label):
                         overlaps[name].add(other)
                         overlaps[other].add(name)
-                last = [item for item in last if item[1] != name or item[0] > stop]
-                last.append((stop, name))
+                last = [item for item in last if item[1:] != (label, name) or item[0] > stop]
+                last.append((stop, label, name))
             self._overlaps = dict(overlaps)
         return self._overlaps
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import array
 import dataclasses
+import sys
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -58,7 +60,8 @@ class Dumping:
                 self.problems.append(f"{node}: {e}")
             return
         together = {**values, ATTACHED: attached} if attached else values
-        dumped = dump_unit(together, live.session, inline=inline, poll=self._poll, chunks=chunks)
+        owners = self._owners(members)
+        dumped = dump_unit(together, live.session, inline=inline, poll=self._poll, chunks=chunks, owners=owners)
         holes = self._holes(values, inline, dumped)
         secret = "" if inline else credential_in(values, dumped.stream)
         if secret:
@@ -73,6 +76,13 @@ class Dumping:
             self.capture.units.append(PendingUnit(uid, members, dumped, content))
         for node in members:
             self._state(node, kept, holes.get(node))
+
+    def _owners(self, members: tuple[str, ...]) -> tuple[Any, ...]:
+        """Return what *members* hold whose memory Arrow may view; its buffers do not tell whose they are."""
+        if "pyarrow" not in sys.modules:
+            return ()
+        held = (each for node in members for each in (self.live.known[node].held or {}).values())
+        return tuple(each for each in held if type(each) in (bytearray, array.array))
 
     def _too_large(self, members: tuple[str, ...]) -> bool:
         """Whether this is a large result that nothing else holds; it becomes a hole."""

@@ -25,6 +25,7 @@ class Known:
     digest: Digest
     ids: tuple[int, ...]
     spans: tuple[tuple[int, int], ...]
+    labels: tuple[tuple[int, int], ...]
     held: Any
     definitions: tuple[str, ...]
     globals: tuple[str, ...]

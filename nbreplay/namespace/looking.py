@@ -51,6 +51,7 @@ def look(
         digest=digest,
         ids=tuple(each for each in (*shareable(found.objects), *linked) if each not in own or each == id(value)),
         spans=tuple(each for each in found.spans if each not in own_spans),
+        labels=tuple(found.labels),
         held=found.objects,
         definitions=lineages,
         globals=tuple(sorted(found.globals)),
@@ -67,7 +68,7 @@ def look(
     small = found.size_bytes <= live.settings.small_unit_bytes and known.token is None and not is_definition(node)
     small = small and not found.unpickled
     live.quick.take(node, value, small=small and type(value) not in ATOMS and not isinstance(value, type))
-    live.partition.put(node, known.ids, known.spans)
+    live.partition.put(node, known.ids, known.spans, known.labels)
     return known
 
 

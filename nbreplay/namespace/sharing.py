@@ -34,6 +34,7 @@ class Sharing:
                 or before is None
                 or before.ids != known.ids
                 or before.spans != known.spans
+                or before.labels != known.labels
                 or before.kept_ids is None
                 or known.kept_definitions != known.definitions
             ):
@@ -58,7 +59,7 @@ class Sharing:
             return old
         values = tuple((name, self.changes.values[name]) for name in names)
         found = walk(values, mode=Mode.NAMESPACE, home=live.user_ns, stop=self.stop)
-        return combine("joint", found.digest, repr(relative(found.spans)))
+        return combine("joint", found.digest, repr(relative((*found.spans, *found.labels))))
 
     def needs_unit(self, members: Iterable[str], names: tuple[str, ...], digest: Digest | None) -> bool:
         """Whether the unit of *members* does not hold them as they are; *digest* is that of their *names* together."""

@@ -46,11 +46,13 @@ class Memory:
 class Memories:
     """The memories that one dump met, large ones numbered.
 
-    *joined* are ranges that an earlier dump of the same values found to overlap: each is one memory.
+    *joined* are ranges that an earlier dump of the same values found to overlap: each is one memory. *owners* are
+    objects of the user's whose memory others may view without saying so, as Arrow's buffers do.
     """
 
     session: Session
     joined: tuple[Range, ...] = ()
+    owners: tuple[Any, ...] = ()
     by_place: dict[tuple[int, int], Memory] = field(default_factory=dict)
     small: dict[tuple[int, int], Memory] = field(default_factory=dict)
     held: list[Any] = field(default_factory=list)
@@ -132,7 +134,19 @@ class Memories:
         if isinstance(source, memoryview):
             source = source.obj
         known = type(source) in (bytes, bytearray, array.array) or type(type(source)).__module__ == "_ctypes"
-        return root, source if known else None
+        return root, source if known else self._owner(root, numpy)
+
+    def _owner(self, root: Any, numpy: Any) -> Any:
+        """Return which of the *owners* has the memory of *root*."""
+        if not self.owners or not root.size:
+            return None
+        low, high = numpy.lib.array_utils.byte_bounds(root)
+        for owner in self.owners:
+            if len(owner):
+                start, stop = numpy.lib.array_utils.byte_bounds(numpy.frombuffer(owner, numpy.uint8))
+                if start <= low and high <= stop:
+                    return owner
+        return None
 
     def of_library(self, place: int, size: int, low: int, high: int, owner: Any, kind: str) -> Memory:
         """Return a memory that *owner*, no array, has: *kind* says of which library, for what makes it again."""

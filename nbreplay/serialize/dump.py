@@ -82,18 +82,20 @@ def dump_unit(
     inline: frozenset[str] = frozenset(),
     poll: Callable[[], None] | None = None,
     chunks: Mapping[tuple[int, int], bytes] | None = None,
+    owners: tuple[Any, ...] = (),
 ) -> DumpedUnit:
     """Return *values* as one stream with its buffers. Nothing is written.
 
     *inline* are the lineages of definitions that the stream holds itself; *poll* is called now and then. *chunks* are
-    :func:`~nbreplay.digest.chunk_digests` of memory that was just hashed, by address range.
+    :func:`~nbreplay.digest.chunk_digests` of memory that was just hashed, by address range. *owners* are objects among
+    the values whose memory others may view without saying so.
 
     Raises
     ------
     Exception
         Whatever *poll* raises. An object that refuses to be pickled raises nothing: it is in ``refused``.
     """
-    dump = _Dump(values, session, inline, poll, chunks or {})
+    dump = _Dump(values, session, inline, poll, chunks or {}, owners)
     ways = [dump.plainly, dump.with_dill, dump.leaving_out]
     while ways:
         way = ways.pop(0)
@@ -134,6 +136,7 @@ class _Dump:
     inline: frozenset[str]
     poll: Callable[[], None] | None
     chunks: Mapping[tuple[int, int], bytes]
+    owners: tuple[Any, ...]
 
     def plainly(self) -> DumpedUnit:
         return self._by(UnitPickler)
@@ -158,6 +161,7 @@ class _Dump:
         file = io.BytesIO()
         others: list[pickle.PickleBuffer] = []
         dumper = pickler(file, others, self.session, set(self.inline), refused, self.poll)
+        dumper.memories.owners = self.owners
         dumper.dump(self.values)
         joined = dumper.memories.overlaps()
         if joined:  # arrays of which none is the other's base, on one memory: seen only when all are
@@ -165,7 +169,7 @@ class _Dump:
             if refused is not None:
                 refused.clear()
             dumper = pickler(file, others, self.session, set(self.inline), refused, self.poll)
-            dumper.memories = Memories(self.session, joined)
+            dumper.memories = Memories(self.session, joined, self.owners)
             dumper.dump(self.values)
         memories = list(dumper.memories.by_place.values())
         raw = [flat(buffer.raw()) for buffer in others]

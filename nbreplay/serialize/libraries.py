@@ -11,7 +11,7 @@ from typing import Any
 
 OF_LIBRARY = {
     "matplotlib": "of_matplotlib",
-    **dict.fromkeys(("builtins", "functools", "itertools", "random", "re", "weakref"), "of_builtins"),
+    **dict.fromkeys(("_json", "builtins", "functools", "itertools", "random", "re", "weakref"), "of_builtins"),
     **dict.fromkeys(("_io", "ipykernel"), "of_files"),
     **dict.fromkeys(("_asyncio", "_queue", "_thread", "asyncio", "concurrent", "threading"), "of_threads"),
     "sqlite3": "of_sqlite",

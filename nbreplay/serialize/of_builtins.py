@@ -6,7 +6,7 @@ import copyreg
 import gc
 import re
 import warnings
-from types import FunctionType, MappingProxyType
+from types import FunctionType, MappingProxyType, SimpleNamespace
 from typing import Any
 
 from nbreplay.serialize.functions import Reduced, importable
@@ -48,6 +48,43 @@ def reduce_bare(value: Any) -> Any:
     state, items, pairs = (*reduced[2:], None, None, None)[:3]
     fill = None if state is None or hasattr(kind, "__setstate__") else fill_instance
     return make_instance, (kind, base, tuple(reduced[1][1:])), state, items, pairs, fill
+
+
+def reduce_quietly(value: Any) -> Any:
+    """An instance of a class with a ``__getattr__``, as pickle takes it, but not asked for what it has not.
+
+    Pickle looks for ``__getnewargs_ex__`` and empty slots on the instance itself; to be asked changes xarray's objects.
+    """
+    kind: Any = type(value)
+    plain: Any = object  # compared as what a class holds
+    if (
+        kind in copyreg.dispatch_table
+        or any(getattr(kind, name) is not getattr(plain, name) for name in _PICKLED_BY)
+        or hasattr(kind, "__getnewargs__")
+        or hasattr(kind, "__getnewargs_ex__")
+        or not all(base.__flags__ & _HEAP_TYPE for base in kind.__mro__[:-1])
+        or kind.__itemsize__
+    ):
+        return NotImplemented
+    own = _held(value, "__dict__")
+    own = None if own is _NOTHING else own or None
+    names = copyreg._slotnames(kind)  # type: ignore[attr-defined]  # pickle's own
+    slots = {name: each for name in names if (each := _held(value, name)) is not _NOTHING}
+    state = (own, slots) if slots else own
+    return copyreg.__newobj__, (kind,), state  # type: ignore[attr-defined]
+
+
+_PICKLED_BY = ("__reduce_ex__", "__reduce__", "__getstate__")
+_HEAP_TYPE = 1 << 9
+"""The flag of types that a class statement made: those in C may have state that no attribute shows."""
+_NOTHING = object()
+
+
+def _held(value: Any, name: str) -> Any:
+    try:
+        return object.__getattribute__(value, name)
+    except AttributeError:
+        return _NOTHING
 
 
 def reduce_match(dump: Any, value: re.Match[Any]) -> Reduced:
@@ -156,7 +193,23 @@ _ITERTOOLS = (
     "islice pairwise permutations product repeat starmap takewhile zip_longest _grouper _tee _tee_dataobject"
 )
 
+_SCANNER = ("strict", "object_hook", "object_pairs_hook", "parse_float", "parse_int", "parse_constant")
+
+
+def reduce_scanner(dump: Any, value: Any) -> Reduced:
+    """What a decoder of JSON made of its settings: by these."""
+    return make_scanner, tuple(getattr(value, name) for name in _SCANNER)
+
+
+def make_scanner(*settings: Any) -> Any:
+    import json.scanner
+
+    scanner: Any = json.scanner
+    return scanner.c_make_scanner(SimpleNamespace(**dict(zip(_SCANNER, settings, strict=True))))
+
+
 BY_NAME = {
+    "_json:Scanner": reduce_scanner,
     "builtins:BaseException": reduce_exception,
     "builtins:dict_keys": reduce_view,
     "builtins:dict_values": reduce_view,

@@ -38,7 +38,19 @@ def _callbacks(_: Any, registry: Any) -> Any:
             function = reference()
             if number not in kept and function is not None and _is_kept(function, of_canvas):
                 found.append((number, signal, function))
-    return new_registry, (type(registry),), (registry.__getstate__(), sorted(found, key=_number)), None, None, connect
+    return new_registry, (type(registry),), (_state(registry), sorted(found, key=_number)), None, None, connect
+
+
+def _state(registry: Any) -> Any:
+    """Return what pickle would keep of a registry; to ask it takes a number from its counter, here from a copy."""
+    own = getattr(registry, "_cid_gen", None)
+    if type(own) is not itertools.count:
+        return registry.__getstate__()
+    registry._cid_gen = itertools.count(int(repr(own).removeprefix("count(").removesuffix(")")))
+    try:
+        return registry.__getstate__()
+    finally:
+        registry._cid_gen = own
 
 
 def _number(each: tuple[int, str, Any]) -> int:

@@ -133,7 +133,9 @@ class Reducers:
             if found is not None:
                 return found
         found = reducers.reduce_singleton(obj)
-        return NotImplemented if found is None else found
+        if found is not None:
+            return found
+        return of_builtins.reduce_quietly(obj) if hasattr(kind, "__getattr__") else NotImplemented
 
     def reduce_type(self, cls: type) -> Any:
         """A class: by name if an import gives it, else by lineage."""

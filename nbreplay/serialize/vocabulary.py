@@ -80,6 +80,8 @@ def build(made: Any, state: Any) -> Any:
 
 def word(module: str, name: str) -> Word | None:
     """Return the word of this name, None if there is none."""
+    if (module, name) == ("numpy", "ndarray"):
+        return _arrays_word()
     found = _words().get((module, name))
     if found is None and (module.partition(".")[0] in ("pandas", "pyarrow") or module.startswith("nbreplay.")):
         from nbreplay.serialize import vocabulary_frames
@@ -288,11 +290,14 @@ def _words() -> dict[tuple[str, str], Word]:
         ("fractions", "Fraction"): _of(fractions.Fraction, int),
         ("uuid", "UUID"): lambda: Parts(_uuid),
     }
-    words = {key: Word(".".join(key), make) for key, make in made.items()}
+    return {key: Word(".".join(key), make) for key, make in made.items()}
+
+
+@cache
+def _arrays_word() -> Word | None:
+    """The class of arrays; numpy is imported for it only when a stream asks: its import changes the process's state."""
     try:
         import numpy
-
-        words["numpy", "ndarray"] = Word("numpy.ndarray", None, numpy.ndarray)
     except ImportError:
-        pass
-    return words
+        return None
+    return Word("numpy.ndarray", None, numpy.ndarray)
