@@ -60,6 +60,8 @@ def _times(results: Results, name: str) -> list[Spread | None]:
 def _bars(axes: Any, results: Results, names: list[str]) -> None:
     marked = False
     for n, name in enumerate(names):
+        change = results.measured.get(name, "")
+        ideal = results.figures(name).time("ideal", change) if change else None
         for k, (time, (_, color, hatch)) in enumerate(zip(_times(results, name), BARS, strict=True)):
             if time is None:
                 continue
@@ -69,22 +71,21 @@ def _bars(axes: Any, results: Results, names: list[str]) -> None:
                 bounds = [[time.median - time.least], [time.most - time.median]]
                 axes.errorbar(x, time.median, yerr=bounds, color=INK, capsize=2, linewidth=1, zorder=3)
             if k in (2, 4):
-                plain = _times(results, name)[0 if k == 2 else 3]
-                if plain is not None:
-                    ratio = plain.median / max(time.median, 1e-9)
-                    shown = f"{ratio:.0f}x" if ratio >= 10 else f"{ratio:.1f}x"
+                figures = results.figures(name)
+                ratio = figures.repeated() if k == 2 else figures.changed(change)
+                top = max(time.most, ideal.median if k == 4 and ideal is not None else 0.0)
+                if ratio is not None:
+                    shown = f"{ratio.median:.0f}x" if ratio.median >= 10 else f"{ratio.median:.1f}x"
                     axes.annotate(
-                        shown, (x, time.most), (0, 5), textcoords="offset points", ha="center", va="bottom",
+                        shown, (x, top), (0, 5), textcoords="offset points", ha="center", va="bottom",
                         fontsize=8.5, fontweight="bold", color=INK, zorder=5,
                         bbox={"boxstyle": "square,pad=0.08", "facecolor": "white", "edgecolor": "none"},
                     )  # fmt: skip
-        change = results.measured.get(name, "")
-        ideal = results.figures(name).time("ideal", change) if change else None
         if ideal is not None:
             x = n + 2 * WIDTH
             label = "" if marked else "ideal: only what must run, without NBReplay"
-            ends = [x - WIDTH * 0.62, x + WIDTH * 0.62]
-            axes.plot(ends, [ideal.median] * 2, color="#000000", lw=2.6, label=label, zorder=4)
+            ends = [x - WIDTH * 0.5, x + WIDTH * 0.5]
+            axes.plot(ends, [ideal.median] * 2, color="#000000", lw=2.6, solid_capstyle="butt", label=label, zorder=4)
             marked = True
 
 

@@ -86,6 +86,10 @@ class Figures:
         plain = "" if not self.of("plain", change) else change
         return self.ratio(("plain", plain), ("repeat", change))
 
+    def ideal(self, change: str) -> Spread | None:
+        """Return the speed-up of the ideal run after *change*: what a repeat could have at best, less its own cost."""
+        return self.ratio(("plain", change), ("ideal", change))
+
     def over_ideal(self, change: str) -> Spread | None:
         """Return the time of the repeat over 1.15 x the ideal + 0.5 s: at most 1 is the aim."""
         first = {sample.round: sample.times["wall"] for sample in self.of("repeat", change)}

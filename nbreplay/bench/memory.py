@@ -47,13 +47,17 @@ class Peak:
 
 
 def _descendants(pid: int) -> Iterator[int]:
-    try:
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            for child in map(int, (thread / "children").read_text().split()):
-                yield child
-                yield from _descendants(child)
-    except (OSError, ValueError):
-        return
+    """Yield the processes below *pid*; threads and processes may end at any moment, and hide no other."""
+    threads: list[Path] = []
+    with contextlib.suppress(OSError):
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+    for thread in threads:
+        children: list[int] = []
+        with contextlib.suppress(OSError, ValueError):
+            children = [int(child) for child in (thread / "children").read_text().split()]
+        for child in children:
+            yield child
+            yield from _descendants(child)
 
 
 def _high_water(pid: int) -> int:

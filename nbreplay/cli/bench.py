@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:  nbreplay bench --size small --rounds 3
            nbreplay bench rag dconv --edits all --json bench.json --chart bench
-           nbreplay bench --notebook analysis.ipynb --edit 3=new-cell-3.py"""
+           nbreplay bench --notebook analysis.ipynb --edit 3=new-cell-3.py
+           nbreplay bench --from bench.json --markdown"""
 
 
 @click.command(epilog=_EXAMPLES)
@@ -30,8 +31,8 @@ Examples:  nbreplay bench --size small --rounds 3
 @click.option("--size", type=click.Choice(["smoke", "small", "medium", "large"]), default="small", show_default=True,
               help="medium: about ten seconds of plain run each, on two cores.")  # fmt: skip
 @click.option("--rounds", type=click.IntRange(1, 1000), default=5, show_default=True, help="Rounds of all conditions.")
-@click.option("--edits", default="first", metavar="WHICH", show_default=True,
-              help="first; all (the others once, in the first round); none; or names with commas.")  # fmt: skip
+@click.option("--edits", default="all", metavar="WHICH", show_default=True,
+              help="all (the first in every round, the others once); first; none; or names with commas.")  # fmt: skip
 @click.option("--seed", default=42, show_default=True, help="Seed of the data.")
 @click.option("--peers", is_flag=True, help="Measure other ways to save work beside it; some are installed, apart.")
 @click.option("--notebook", type=click.Path(path_type=Path, dir_okay=False), metavar="NB",
@@ -41,6 +42,9 @@ Examples:  nbreplay bench --size small --rounds 3
               help="Write every single time to FILE (- is stdout).")  # fmt: skip
 @click.option("--chart", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
               help="Draw FILE as .svg and .png; needs matplotlib.")  # fmt: skip
+@click.option("--from", "from_path", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE",
+              help="Measure nothing: show what --json wrote to FILE, also as --chart or --markdown.")  # fmt: skip
+@click.option("--markdown", is_flag=True, help="Print the tables as Markdown, with date, versions and machine.")
 @click.option(
     "--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Leave all folders in DIR."
 )
@@ -55,6 +59,8 @@ def bench(
     cell_edits: tuple[str, ...],
     json_path: Path | None,
     chart: Path | None,
+    from_path: Path | None,
+    markdown: bool,
     keep: Path | None,
 ) -> None:
     """Measure notebooks plain, recorded, repeated, and repeated after an edit; in fresh processes, interleaved.
@@ -70,10 +76,17 @@ def bench(
 
     if chart is not None:
         _needs_matplotlib()
+    if markdown and json_path == Path("-"):
+        raise UsageError("--markdown and --json - both print to stdout; give --json a file")
     if cell_edits and notebook is None:
         raise UsageError("--edit is about --notebook NB; name it, too")
     if notebook is not None and (workloads or peers):
         raise UsageError("--notebook measures that notebook alone, without workloads and peers")
+    if from_path is not None:
+        if workloads or peers or notebook is not None:
+            raise UsageError("--from shows what was measured; leave workloads, --peers and --notebook out")
+        _give(_read(from_path), json_path, chart, markdown=markdown)
+        return
     with ExitStack() as stack:
         folder = (keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="nbreplay-bench-")))).resolve()
         if notebook is not None:
@@ -88,11 +101,29 @@ def bench(
         )  # fmt: skip
         interrupted = _measure(Session(chosen, folder, rounds, peers=peers), results)
     if results.samples:
-        _show(results, to_stderr=json_path == Path("-"))
-        _write(results, json_path, chart)
+        _give(results, json_path, chart, markdown=markdown)
     if interrupted:
         raise KeyboardInterrupt
     results.check()
+
+
+def _read(path: Path) -> Results:
+    from nbreplay.bench.results import Results
+
+    try:
+        return Results.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except ValueError as e:
+        raise UsageError(f"{path} is no JSON ({e})") from e
+
+
+def _give(results: Results, json_path: Path | None, chart: Path | None, *, markdown: bool) -> None:
+    if markdown:
+        from nbreplay.bench.markdown import as_markdown
+
+        click.echo(as_markdown(results), nl=False)
+    else:
+        _show(results, to_stderr=json_path == Path("-"))
+    _write(results, json_path, chart)
 
 
 def _measure(session: Any, results: Results) -> bool:
@@ -139,7 +170,7 @@ def _say(err: Any, sample: Any, began: float) -> None:
 
 def _show(results: Results, *, to_stderr: bool) -> None:
     from nbreplay.bench.machine import one_line
-    from nbreplay.bench.results import changes_table, peers_table, summary_lines, times_table
+    from nbreplay.bench.results import changes_table, peers_of, peers_table, summary_lines, times_table
 
     out = console(stderr=to_stderr)
     out.width = max(out.width, 160)
@@ -148,7 +179,7 @@ def _show(results: Results, *, to_stderr: bool) -> None:
     out.print(times_table(results))
     out.print()
     out.print(changes_table(results))
-    peers = sorted({s.condition.rpartition("-")[0] for s in results.samples if s.condition.endswith("-repeat")})
+    peers = peers_of(results)
     if peers:
         out.print()
         out.print(peers_table(results, peers))

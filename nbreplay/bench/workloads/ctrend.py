@@ -109,7 +109,8 @@ annual = np.loadtxt(f"{OUT}/annual.csv", delimiter=",", skiprows=1)
 slope, offset = np.loadtxt(f"{OUT}/trend.csv", delimiter=",", skiprows=1)
 
 # %%
-print(f"{sum(cleaned)} readings, {sum(monthly)} months, {years} years: {slope * 10:+.3f} degrees in ten years")
+print(f"{sum(cleaned)} readings, {sum(monthly)} months, {years} years, mean {offset:+.3f}")
+print(f"{slope * 10:+.3f} degrees in ten years")
 
 # %%
 title = "Annual anomaly"

@@ -155,9 +155,10 @@ WORKLOAD = Workload(
             "blank = [divmod(i, TILES - 1) for i in range(BLANK)]\n"
             "blank = {row * TILES + column for row, column in blank[1:]}\n"
             "distinct = [i for i in range(len(tiles)) if i not in blank]\n"
-            "for start in range(0, len(distinct), 256):\n"
-            "    part = [tiles[i] for i in distinct[start : start + 256]]\n"
-            "    futures += client.map(apply_convolution, part, kernel=kernel, pure=False)",
+            "for begin in range(0, len(distinct), 256):\n"
+            "    part = [tiles[i] for i in distinct[begin : begin + 256]]\n"
+            "    futures += client.map(apply_convolution, part, kernel=kernel, pure=False)\n"
+            "start = (len(tiles) - 1) // 256 * 256",
             "gathered = dict(zip(distinct, client.gather(futures)))\n"
             "done = [gathered.get(i, gathered[0]) for i in range(len(tiles))]",
             8,

@@ -1,14 +1,17 @@
 """Figures and the verdict, from runs that are made up."""
 
+import json
+
 import pytest
 
 from nbreplay.bench.compare import against_oracle, differences
 from nbreplay.bench.figures import Figures, geometric_mean
+from nbreplay.bench.markdown import as_markdown
 from nbreplay.bench.measure import Rounds, Sample, Subject
 from nbreplay.bench.model import Change, Tasks
 from nbreplay.bench.results import Results, changes_table, summary_lines, times_table
 from nbreplay.bench.runs import Run
-from nbreplay.errors import RunFailed
+from nbreplay.errors import RunFailed, UsageError
 from nbreplay.report.tables import console
 
 
@@ -78,6 +81,29 @@ def test_tables_show_what_there_is():
         out.print(times_table(found), changes_table(found), *summary_lines(found))
     assert "100x" in shown.get()
     assert "1 of 5" in shown.get()
+
+
+def test_what_was_written_as_json_gives_the_same_figures_and_tables():
+    found = results(sample("plain", 10), sample("audit", 11), sample("repeat", 0.1), sample("plain", 9, change="e"),
+                    sample("repeat", 3, change="e", executed=1, hit=4), sample("dill-repeat", 2))  # fmt: skip
+    again = Results.from_json(json.loads(json.dumps(found.as_json())))
+    assert again.as_json() == found.as_json()
+    assert as_markdown(again) == as_markdown(found)
+    with pytest.raises(UsageError):
+        Results.from_json({"samples": []})
+
+
+def test_markdown_has_every_table_with_as_many_cells_in_each_row():
+    found = results(sample("plain", 10), sample("audit", 11), sample("repeat", 0.1), sample("plain", 9, change="e"),
+                    sample("repeat", 3, change="e", executed=1, hit=4), sample("dill-repeat", 2))  # fmt: skip
+    shown = as_markdown(found)
+    tables = [[line for line in part.splitlines() if line.startswith("|")] for part in shown.split("\n\n")]
+    tables = [table for table in tables if table]
+    assert len(tables) == 4
+    for table in tables:
+        assert len({line.count("|") for line in table}) == 1
+    assert "2026-01-01" in shown
+    assert "| repeat without change | 100x |" in shown
 
 
 # ---------------------------------------------------------------- right before fast
