@@ -50,7 +50,7 @@ class Results:
     def names(self) -> list[str]:
         """The workloads that means are taken over: the published five if all were measured, else all."""
         known = [name for name in self.titles if self.figures(name).samples]
-        return [name for name in self.published if name in known] if {*self.published} <= {*known} else known
+        return list(self.published) if self.published and {*self.published} <= {*known} else known
 
     def summary(self) -> dict[str, Any]:
         """Return the figures that aims are set for."""
@@ -254,7 +254,7 @@ def summary_rows(results: Results) -> list[Row]:
 def summary_lines(results: Results) -> list[str]:
     """Return :func:`summary_rows` for a terminal."""
     names = results.names
-    over = "the published five" if {*results.published} == {*names} else f"{len(names)} workloads"
+    over = "the published five" if names and {*results.published} == {*names} else f"{len(names)} workloads"
     lines = [f"Geometric means over {over}; ratios are taken within a round."]
     for text, shown, aim, published in summary_rows(results):
         says = ", ".join(
