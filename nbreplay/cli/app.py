@@ -95,4 +95,7 @@ def group(debug: bool) -> None:
 
 def main() -> None:
     """Run the command line."""
+    # nbformat brings jsonschema, which imports every checker of formats that it finds installed. This one builds three
+    # dozen grammars when it is imported, two seconds of each command; no schema of notebooks has that format.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # None: it cannot be imported
     group(prog_name="nbreplay")

@@ -9,10 +9,11 @@ import click
 
 from nbreplay.cli.amounts import Size
 from nbreplay.cli.options import json_flag, notebook_argument, opened, print_json, store_of, store_option
+from nbreplay.cli.progress import ByteProgress
 from nbreplay.errors import SecretsFound
 from nbreplay.report.tables import console, plain_table, size
 from nbreplay.share.archive import Archive, Manifest
-from nbreplay.share.pack import SUFFIX
+from nbreplay.share.layout import SUFFIX
 
 NAMES_SHOWN = 30
 """Lines of imports that `unpack --trust` prints; the rest is counted."""
@@ -93,7 +94,8 @@ def pack(
     )
     order = Order(wanted=wanted, data=data, confirmed=with_secrets, hashes=hashes, key=key)
     try:
-        packed = pack_notebook(notebook, store_of(notebook, store), output, order)
+        with ByteProgress("packing") as told:
+            packed = pack_notebook(notebook, store_of(notebook, store), output, order, told)
     except SecretsFound as e:
         for line in e.findings:
             click.echo(line, err=True)
@@ -135,9 +137,11 @@ def unpack(file: Path, folder: Path | None, trust: bool, make_env: bool) -> None
         notebook = take_in(file, folder or Path(file.name))
         out.print(f"{notebook}: a backpack without records; record it with: nbreplay audit {notebook}")
     else:
-        with Archive(file) as archive:
+        with ByteProgress("checking") as told:
+            archive = Archive(file, told=told)
+        with archive, ByteProgress("unpacking") as told:
             signed = signatures.verify(archive.manifest_bytes, archive.signature) if archive.signature else None
-            notebook, store = unpack_archive(archive, folder or Path(file.name.removesuffix(SUFFIX)))
+            notebook, store = unpack_archive(archive, folder or Path(file.name.removesuffix(SUFFIX)), told)
             manifest = archive.manifest
             subject, label = subject_of(archive.manifest_bytes, manifest, signed)
         out.print(f"{notebook}: {origin(manifest, signed)}")

@@ -11,9 +11,10 @@ import click
 
 from nbreplay.cli.bundle import origin
 from nbreplay.cli.options import json_flag, opened, print_json, store_of, store_option
+from nbreplay.cli.progress import ByteProgress
 from nbreplay.errors import ClusterUnfit, NoRecord
 from nbreplay.report.tables import console, plain_table, seconds, size
-from nbreplay.share.pack import SUFFIX
+from nbreplay.share.layout import SUFFIX
 
 SEVERITIES = {"blocks": 0, "recompute": 1, "note": 2}
 
@@ -66,7 +67,9 @@ def _package(target: Path, folder: Path, first: int | None, facts: dict[str, Any
     from nbreplay.share.archive import Archive
     from nbreplay.share.unpack import unpack
 
-    with Archive(target) as archive:
+    with ByteProgress("checking") as told:
+        archive = Archive(target, told=told)
+    with archive:
         manifest = archive.manifest
         signed = signatures.verify(archive.manifest_bytes, archive.signature) if archive.signature else None
         notebook, store = unpack(archive, folder)

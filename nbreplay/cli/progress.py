@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Any, Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from nbreplay.report.tables import console
 
@@ -60,3 +60,33 @@ class CountProgress(_Bar):
     def __call__(self, number: int, total: int) -> None:
         """Note that *number* of *total* begins."""
         self._bar.update(self._task, completed=number - 1, total=total)
+
+
+class ByteProgress:
+    """A bar over bytes: call it with (how many are done, of how many)."""
+
+    def __init__(self, label: str) -> None:
+        err = console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            DownloadColumn(),
+            TimeElapsedColumn(),
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+        )
+        self._task = self._bar.add_task(label, total=None)
+
+    def __enter__(self) -> ByteProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Note that *done* of *total* bytes are done."""
+        self._bar.update(self._task, completed=done, total=total)

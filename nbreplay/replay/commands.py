@@ -11,6 +11,7 @@ from nbreplay.records import CellVisit, Doubt
 from nbreplay.replay.late import NEVER
 from nbreplay.replay.lineage import Lineage
 from nbreplay.replay.start import boundary_after
+from nbreplay.replay.strangers import ACCEPT
 
 if TYPE_CHECKING:
     from nbreplay.namespace import VariableRow
@@ -115,8 +116,7 @@ class Commands:
         boundary = boundary_after(number, session.lineage, cells)
         if not session.lineage.trusted(boundary):
             raise Untrusted(
-                f"the state after cell {number} was recorded by somebody whose store you have not accepted; "
-                "`nbreplay unpack FILE --trust` accepts it"
+                f"the state after cell {number} was recorded by somebody whose store you have not accepted; {ACCEPT}"
             )
         try:
             manifest = session.manifest(boundary)

@@ -86,12 +86,12 @@ class Lineage:
         Raises
         ------
         LookupError
-            A run on the way is not in the store any more.
+            A run on the way is not in the store any more, or they lead round in a circle.
         """
         runs: list[CellRun] = []
         while boundary is not None:
             known = self._runs.get(boundary)
-            if known is None:
+            if known is None or len(runs) == len(self._runs):  # a stranger's record may say that it follows itself
                 raise LookupError(boundary)
             runs.append(known.run)
             boundary = known.run.parent

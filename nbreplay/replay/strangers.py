@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from nbreplay.errors import NbreplayError, StoreError
 from nbreplay.namespace.ambient import RNG
+from nbreplay.namespace.manifest import is_name
 from nbreplay.records import CellRun, Unit
 from nbreplay.replay.outputs import dropped_line, encode_messages, harmless
 from nbreplay.replay.request import Served
@@ -69,7 +70,8 @@ def _more_than_data(run: CellRun, store: Store) -> Iterator[str]:
             yield f"{name} is a {state.handle}"
     for unit in run.writes.units:
         if reason := _unreadable(unit, store):
-            yield f"{', '.join(unit.names[:3])} {'is' if len(unit.names) == 1 else 'are'} more than data ({reason})"
+            names = [name for name in unit.names if is_name(name)] or ["a class or function"]
+            yield f"{', '.join(names[:3])} {'is' if len(names) == 1 else 'are'} more than data ({reason})"
 
 
 def _unreadable(unit: Unit, store: Store) -> str:

@@ -15,6 +15,7 @@ import json
 import stat
 import unicodedata
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Protocol
@@ -115,6 +116,14 @@ def digest_stream(stream: Readable) -> tuple[int, str]:
     return size, hasher.hexdigest()
 
 
+Told = Callable[[int, int], None]
+"""Called with (bytes done, bytes in all) by what may take long."""
+
+
+def nobody(done: int, total: int) -> None:
+    """Where nobody waits for long."""
+
+
 class Archive:
     """An archive that was looked at and holds what its manifest says.
 
@@ -124,6 +133,13 @@ class Archive:
         The file.
     limits : Limits
         What is too large.
+    told : callable
+        Called now and then with (bytes checked, bytes in all).
+
+    Attributes
+    ----------
+    manifest_bytes, signature : bytes
+        The manifest as it stands there, and the signature of that; empty if nobody signed.
 
     Raises
     ------
@@ -133,8 +149,9 @@ class Archive:
         A later version made it.
     """
 
-    def __init__(self, path: Path, limits: Limits = Limits()) -> None:
+    def __init__(self, path: Path, limits: Limits = Limits(), told: Told = nobody) -> None:
         self.path = path
+        self._told = told
         try:
             self._file = path.open("rb")
         except OSError as e:
@@ -143,6 +160,7 @@ class Archive:
             self._zip = zipfile.ZipFile(self._file)
             self._check_names(limits)
             self.manifest = self._read_manifest()
+            self.signature = self._read_signature()
             self._check_files()
         except BaseException as e:
             self._file.close()
@@ -155,11 +173,6 @@ class Archive:
 
     def __exit__(self, *exception: object) -> None:
         self._file.close()
-
-    @property
-    def signature(self) -> bytes:
-        """The signature of ``manifest_bytes``; empty if nobody signed."""
-        return self._read_whole(SIGNATURE, SIGNATURE_MAX_BYTES) if SIGNATURE in self._zip.namelist() else b""
 
     def stream(self, path: str) -> IO[bytes]:
         """Return the bytes of the file *path*."""
@@ -210,6 +223,9 @@ class Archive:
             raise self._damaged("its manifest names no notebook")
         return manifest
 
+    def _read_signature(self) -> bytes:
+        return self._read_whole(SIGNATURE, SIGNATURE_MAX_BYTES) if SIGNATURE in self._zip.namelist() else b""
+
     def _read_whole(self, name: str, largest: int) -> bytes:
         try:
             entry = self._zip.getinfo(name)
@@ -230,7 +246,10 @@ class Archive:
         for path in filter(is_store_file, there):
             if not path.startswith(store):
                 raise self._damaged(f"{path!r} belongs to no store of its notebook")
+        total, done = sum(entry.file_size for entry in self._zip.infolist()), 0
         for path, said in self.manifest.files.items():
+            self._told(done, total)
+            done += said[0]
             with self.stream(path) as stream:
                 if digest_stream(stream) != said:
                     raise self._damaged(f"{path!r} is not what its manifest says")

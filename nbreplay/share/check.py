@@ -12,7 +12,7 @@ from typing import Literal
 
 from nbreplay.files import FileDigests, holds_now
 from nbreplay.fingerprint.packages import version_of
-from nbreplay.records import CellRun
+from nbreplay.records import CellRun, FileState
 from nbreplay.replay.reader import StoreReader
 
 Severity = Literal["blocks", "recompute", "note"]
@@ -98,21 +98,34 @@ def _packages(runs: Sequence[tuple[str, CellRun]]) -> Iterator[Finding]:
 
 def _inputs(runs: Sequence[tuple[str, CellRun]], root: Path) -> Iterator[Finding]:
     digests = FileDigests()
-    seen: dict[str, list[str]] = {}
-    for label, run in runs:
+    seen: dict[str, list[int]] = {}
+    states: dict[str, FileState] = {}
+    for number, (_, run) in enumerate(runs):
         for path, state in run.files_read.items():
             if holds_now({path: state}, root, digests) is not None:
-                seen.setdefault(path, []).append(label)
-    for path, labels in sorted(seen.items()):
+                seen.setdefault(path, []).append(number)
+                states[path] = state
+    for path, readers in sorted(seen.items()):
         there = (root / path).exists()
+        after = readers[-1] + 1
+        start = f", or start below: --from {runs[after][0].removeprefix('cell ')}" if after < len(runs) else ""
         yield Finding(
             what="input file",
-            where=_cells(labels),
-            required=path,
+            where=_cells([runs[number][0] for number in readers]),
+            required=_described(path, states[path]),
             found="changed" if there else "missing",
             severity="recompute" if there else "note",
-            remedy="cells that read it run again" if there else "put it back, or start below these cells: --from K",
+            remedy="cells that read it run again" if there else f"put it back{start}",
         )
+
+
+def _described(path: str, state: FileState) -> str:
+    """Return *path* with what it has to hold, so that the right file can be found."""
+    if state.digest is None:
+        return f"{path}, not there"
+    if state.folder or state.aspect != "content":
+        return path
+    return f"{path}, {state.size_bytes} bytes, xxh3 {state.digest[:12]}"
 
 
 def _trust(reader: StoreReader) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,28 +57,44 @@ def closure(packages: Mapping[str, str]) -> dict[str, str]:
     pinned = dict(packages)
     waiting = list(packages)
     while waiting:
-        for name in _requires(waiting.pop()):
-            if name not in pinned and name != "nbreplay":
-                try:
-                    pinned[name] = importlib.metadata.version(name)
-                except importlib.metadata.PackageNotFoundError:
-                    continue
+        for name in _described(waiting.pop())[1]:
+            version = _described(name)[0]
+            if name not in pinned and name != "nbreplay" and version:
+                pinned[name] = version
                 waiting.append(name)
     return dict(sorted(pinned.items()))
 
 
-def _requires(name: str) -> Iterator[str]:
+@cache
+def _described(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the version of the distribution *name* and the names that it requires here; "" if it is not installed.
+
+    Of its metadata the head is read, not the long description below: that takes ten times as long.
+    """
     try:
-        lines = importlib.metadata.requires(name) or []
+        text = importlib.metadata.distribution(name).read_text("METADATA") or ""
     except importlib.metadata.PackageNotFoundError:
+        return "", ()
+    version, required = "", list[str]()
+    for line in text.split("\n\n", 1)[0].splitlines():
+        field, _, value = line.partition(": ")
+        if field == "Version":
+            version = value.strip()
+        elif field == "Requires-Dist":
+            required += _required(value)
+    return version, tuple(required)
+
+
+def _required(line: str) -> Iterator[str]:
+    marker = line.partition(";")[2]
+    if "extra" in marker and " or " not in marker:
         return
-    for line in lines:
-        try:
-            requirement = Requirement(line)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
-                yield canonicalize_name(requirement.name)
-        except (InvalidRequirement, ValueError):
-            continue
+    try:
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield canonicalize_name(requirement.name)
+    except (InvalidRequirement, ValueError):
+        return
 
 
 def hashes_of(pinned: Mapping[str, str]) -> dict[str, str]:

@@ -17,7 +17,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode, from_dict
 
-from nbreplay.errors import CellUnknown, NoRecord, RunFailed
+from nbreplay.errors import CellUnknown, NoRecord, RunFailed, Untrusted
+from nbreplay.replay.strangers import ACCEPT
 from nbreplay.share.launch import PLAIN, kernel_environment, kernel_manager
 from nbreplay.share.notebook import code_cells, source_of, tags_of
 
@@ -111,6 +112,8 @@ def run_notebook(path: Path, notebook: NotebookNode, request: Request, told: Tol
         The request names a cell that the notebook does not have.
     NoRecord
         The state to start from is not recorded.
+    Untrusted
+        It is, by somebody whom this user has not accepted.
     """
     count = len(code_cells(notebook))
     for number in (request.first, request.last or count, *request.rerun):
@@ -256,7 +259,8 @@ class _Run:
             await self._ask(f"%nbreplay restore {number} --match")
         except RunFailed as e:
             reason = str(e).removeprefix("%nbreplay restore: ")
-            raise NoRecord(f"--from {number + 1}: {reason}") from e
+            kind = Untrusted if reason.rstrip().endswith(ACCEPT) else NoRecord
+            raise kind(f"--from {number + 1}: {reason}") from e
 
     async def _interrupt(self) -> None:
         """Let the kernel end its cell before it is shut down: it would complain that nobody takes the reply."""

@@ -28,6 +28,8 @@ from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import PurePosixPath
 
+SUFFIX = ".nbr"
+"""Of a package's file name."""
 WORKFLOW = "workflow"
 MANIFEST = "manifest.json"
 SIGNATURE = "manifest.json.sig"

@@ -23,18 +23,17 @@ from nbreplay.config import Settings, store_beside
 from nbreplay.errors import NoRecord, PackDamaged, SecretsFound
 from nbreplay.replay.start import FileCell
 from nbreplay.share import signatures
-from nbreplay.share.archive import READ_BYTES, Manifest
+from nbreplay.share.archive import READ_BYTES, Manifest, Told, nobody
 from nbreplay.share.backpack import compute_text, data_text
 from nbreplay.share.cut import Cut, Wanted, cut
 from nbreplay.share.environment import closure, environment_files, hashes_of, packages_of
 from nbreplay.share.imports import modules_of
 from nbreplay.share.inputs import Input, inputs_of
-from nbreplay.share.layout import COMPUTE, DATA, MANIFEST, SIGNATURE, WORKFLOW, allowed
+from nbreplay.share.layout import COMPUTE, DATA, MANIFEST, SIGNATURE, SUFFIX, WORKFLOW, allowed
 from nbreplay.share.notebook import code_cells, read_notebook, source_of
 from nbreplay.share.secrets import Secret, secrets_in
 from nbreplay.store import Store
 
-SUFFIX = ".nbr"
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """Every entry's time: when a file was touched is nobody's business, and equal packs are equal bytes."""
 
@@ -74,8 +73,12 @@ class Packed:
     secrets: Sequence[Secret]
 
 
-def pack(notebook: Path, store: Path, output: Path | None = None, order: Order = Order()) -> Packed:
+def pack(
+    notebook: Path, store: Path, output: Path | None = None, order: Order = Order(), told: Told = nobody
+) -> Packed:
     """Write *notebook* and what of its *store* is asked for to *output* (default: beside the notebook).
+
+    *told* is called now and then with (bytes written, bytes in all).
 
     Raises
     ------
@@ -109,7 +112,7 @@ def pack(notebook: Path, store: Path, output: Path | None = None, order: Order =
                 tuple(map(str, secrets)),
             )
         try:
-            manifest = _write(notebook, read, opened, taken, inputs, target.resolve(), order)
+            manifest = _write(notebook, read, opened, taken, inputs, target.resolve(), order, told)
         except OSError as e:
             if e.filename is not None and store in Path(e.filename).parents:
                 raise PackDamaged(f"{e.filename} cannot be read ({e.strerror}); see: nbreplay verify {notebook}") from e
@@ -118,8 +121,9 @@ def pack(notebook: Path, store: Path, output: Path | None = None, order: Order =
 
 
 def _write(
-    notebook: Path, read: NotebookNode, store: Store, taken: Cut, inputs: Sequence[Input], target: Path, order: Order
-) -> Manifest:
+    notebook: Path, read: NotebookNode, store: Store, taken: Cut, inputs: Sequence[Input], target: Path, order: Order,
+    told: Told,
+) -> Manifest:  # fmt: skip
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     temporary = Path(name)
@@ -142,11 +146,12 @@ def _write(
             for path, text in texts.items():
                 files[path] = _add_bytes(archive, path, text.encode())
             folder = store_beside(Path(entry)).as_posix()
-            for path, source in _store_files(store, taken, Path(scratch) / "store"):
-                files[f"{folder}/{path}"] = _add(archive, f"{folder}/{path}", source)
-            for item in inputs:
-                if item.included and item.source is not None:
-                    files[item.entry] = _add(archive, item.entry, item.source)
+            sources = [(f"{folder}/{path}", file) for path, file in _store_files(store, taken, Path(scratch) / "store")]
+            sources += [(item.entry, item.source) for item in inputs if item.included and item.source is not None]
+            total = sum(source.stat().st_size for _, source in sources)
+            for path, source in sources:
+                told(out.tell(), total)
+                files[path] = _add(archive, path, source)
             left_out = [*taken.left_out, *((item.written, item.why_not) for item in inputs if not item.included)]
             manifest = Manifest(
                 made_by=_user(),

@@ -10,13 +10,15 @@ from pathlib import Path
 
 from nbreplay.config import store_beside
 from nbreplay.errors import PackDamaged
-from nbreplay.share.archive import READ_BYTES, Archive
+from nbreplay.share.archive import READ_BYTES, Archive, Told, nobody
 from nbreplay.share.layout import MANIFEST, SIGNATURE, is_store_file
 from nbreplay.store import Store
 
 
-def unpack(archive: Archive, folder: Path) -> tuple[Path, Path]:
+def unpack(archive: Archive, folder: Path, told: Told = nobody) -> tuple[Path, Path]:
     """Write what *archive* holds to *folder*, new or empty; return the paths of the notebook and of its store.
+
+    *told* is called now and then with (bytes written, bytes in all).
 
     Raises
     ------
@@ -32,8 +34,11 @@ def unpack(archive: Archive, folder: Path) -> tuple[Path, Path]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        for path in manifest.files:
+        total, done = sum(size for size, _ in manifest.files.values()), 0
+        for path, (size, _) in manifest.files.items():
+            told(done, total)
             _copy(archive, path, temporary / path)
+            done += size
         (temporary / MANIFEST).write_bytes(archive.manifest_bytes)
         if archive.signature:
             (temporary / SIGNATURE).write_bytes(archive.signature)
