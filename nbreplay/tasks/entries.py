@@ -46,7 +46,8 @@ class Entry:
 
     *strayed* is the P that it had, or ``-``, if its result, or one above it, is not the one that is recorded under
     that: nothing that depends on it is recorded, or found, by P. *unkept_s* is what it would take to have its result
-    again, 0 if that is kept. *expected* is the record that it is run to be compared with.
+    again, 0 if that is kept. *expected* is the record that it is run to be compared with. *leaf* is what an alias of
+    data stands for.
     """
 
     session: Session
@@ -70,6 +71,7 @@ class Entry:
     strayed: str = ""
     unkept_s: float = 0.0
     expected: TaskRun | None = None
+    leaf: Fingerprint | None = None
 
     def count(self, state: str) -> None:
         """Count this task as *state*, from whatever it was counted as."""

@@ -36,8 +36,9 @@ def content_of(entry: Entry, above: Above) -> Fingerprint | None:
     for one in above:
         if one is None:
             return None
-        if one.shape is not None and one.shape.kind == "data" and one.provenance:
-            leaves.append(bytes.fromhex(one.provenance))
+        leaf = _data(one)
+        if leaf:
+            leaves.append(bytes.fromhex(leaf))
         elif one.digest:
             leaves.append(data_leaf(bytes.fromhex(one.digest)))
         else:
@@ -59,9 +60,15 @@ def inherit(entry: Entry, target: Entry | None) -> None:
     if target is not None:
         entry.digest, entry.lineage = target.digest, target.lineage
         entry.unkept_s = target.unkept_s
+        entry.leaf = _data(target)
         if target.strayed:
             stray(entry)
         entry.effects, entry.placed = target.effects, target.placed
+
+
+def _data(entry: Entry) -> Fingerprint | None:
+    """Return the name of the data that *entry* is, or is an alias of."""
+    return entry.provenance if entry.shape is not None and entry.shape.kind == "data" else entry.leaf
 
 
 def learn(entry: Entry, above: Above, report: Report | None, root: Path) -> TaskRun | None:
