@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
+import re
 import tokenize
 from collections.abc import Callable
 from typing import Any
@@ -33,8 +35,7 @@ def cell_fingerprint(source: str, transform: Callable[[str], str] | None = None)
     if source.lstrip().startswith("%%"):
         return _textual(source)
     try:
-        plain = (transform or _transform)(source)
-        tree = ast.parse(plain)
+        plain, tree = _parsed(source, transform)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _textual(source)
     try:
@@ -43,6 +44,19 @@ def cell_fingerprint(source: str, transform: Callable[[str], str] | None = None)
         return _textual(source)
     quiet = b";" if _hides_result(plain) else b""
     return Fingerprint(combine(_VERSION, PYTHON, b"python", body, quiet))
+
+
+_PROMPT = re.compile(r"\bIn *\[|^\s*\.\.\.", re.MULTILINE)
+"""What may be a pasted prompt, though it is Python, too: an annotation, or an ellipsis."""
+
+
+def _parsed(source: str, transform: Callable[[str], str] | None) -> tuple[str, ast.Module]:
+    """Return *source* as Python, and its tree; what is Python as it stands is not transformed, which takes long."""
+    if transform is None and not _PROMPT.search(source):
+        with contextlib.suppress(SyntaxError):
+            return source, ast.parse(source)
+    plain = (transform or _transform)(source)
+    return plain, ast.parse(plain)
 
 
 def _transform(source: str) -> str:
@@ -61,6 +75,8 @@ def _textual(source: str) -> Fingerprint:
 
 def _hides_result(source: str) -> bool:
     """Say whether the last thing in *source* before comments is a semicolon (the rule of IPython's display hook)."""
+    if ";" not in source:
+        return False
     last = ""
     try:
         for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -78,6 +94,15 @@ def _hides_result(source: str) -> bool:
     return last == ";"
 
 
+_heads: dict[type[ast.AST], tuple[bytes, tuple[str, ...]]] = {}
+
+
+def _head(kind: type[ast.AST]) -> tuple[bytes, tuple[str, ...]]:
+    """Return what opens a node of *kind*, and its fields from the last to the first."""
+    fields = [name for name in kind._fields if name not in ("kind", "type_comment", "ctx")]
+    return b"n" + text(kind.__name__) + length(len(fields)), tuple(reversed(fields))
+
+
 def _tree(root: ast.AST) -> bytes:
     """Return a syntax tree's types, fields and values, framed; positions are attributes of nodes and do not occur."""
     out = bytearray()
@@ -85,9 +110,9 @@ def _tree(root: ast.AST) -> bytes:
     while stack:
         node = stack.pop()
         if isinstance(node, ast.AST):
-            fields = [name for name in node._fields if name not in ("kind", "type_comment", "ctx")]
-            out += b"n" + text(type(node).__name__) + length(len(fields))
-            stack.extend(getattr(node, name, None) for name in reversed(fields))
+            head, fields = _heads.get(type(node)) or _heads.setdefault(type(node), _head(type(node)))
+            out += head
+            stack.extend([getattr(node, name, None) for name in fields])
         elif isinstance(node, list):
             out += b"l" + length(len(node))
             stack.extend(reversed(node))

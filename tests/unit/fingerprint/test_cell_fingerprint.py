@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
+from nbreplay.bench.workloads import NAMES, workload
 from nbreplay.fingerprint import cell_fingerprint
 
 SAME = {
@@ -66,3 +68,18 @@ def test_very_deep_and_very_odd_cells_have_one_too():
 
 def test_an_int_of_many_digits():
     assert cell_fingerprint("x = " + "1" * 4000) != cell_fingerprint("x = " + "1" * 3999 + "2")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_python_has_the_fingerprint_that_it_has_when_it_is_transformed(name):
+    for source in workload(name).cells("smoke"):
+        assert cell_fingerprint(source) == cell_fingerprint(source, TransformerManager().transform_cell)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["x\n...\n", "x\n(...)\n", "In [1]: x", "In[1]: x", ">>> x\n... y", "def f():\n    ...", "x = 1;", "';'", "x # ;",
+     "!ls", "x = !ls", "%time f()", "f?", "\n\n  \nx", "x \\\n / y", "'''\n%time\n!ls\n'''", "  x", "a\x00b"],
+)  # fmt: skip
+def test_what_only_looks_like_python_is_still_transformed(source):
+    assert cell_fingerprint(source) == cell_fingerprint(source, TransformerManager().transform_cell)
