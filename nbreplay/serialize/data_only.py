@@ -13,6 +13,7 @@ touch.
 
 from __future__ import annotations
 
+import collections
 import math
 import pickletools
 from collections.abc import Callable, Sequence
@@ -198,9 +199,9 @@ class _Reader:
             stack.append(dict(zip(items[::2], items[1::2], strict=True)))
         elif name in ("APPEND", "APPENDS"):
             items = self._values([stack.pop()] if name == "APPEND" else self._items())
-            self._put(list, lambda into: into.extend(items))
+            self._put((list, collections.deque), lambda into: into.extend(items))
         elif name in ("SETITEM", "SETITEMS"):
-            items = self._values(stack[-2:] if name == "SETITEM" else self._items())
+            items = self._values(_with_base_class(stack[-2:] if name == "SETITEM" else self._items()))
             if name == "SETITEM":
                 del stack[-2:]
             self._put(dict, lambda into: into.update(zip(items[::2], items[1::2], strict=True)))
@@ -208,7 +209,7 @@ class _Reader:
             items = self._values(self._items())
             self._put(set, lambda into: into.update(items))
 
-    def _put(self, kind: type, put: Callable[[Any], Any]) -> None:
+    def _put(self, kind: type | tuple[type, ...], put: Callable[[Any], Any]) -> None:
         """Fill the container on top of the stack: one of ours, or an instance of a word that is like one."""
         into = self._stack[-1]
         if isinstance(into, kind):
@@ -229,6 +230,9 @@ class _Reader:
         else:
             module, _, what = str(argument).partition(" ")
         found = word(str(module), str(what))
+        if found is not None and found.single:
+            self._stack.append(found.kind)
+            return
         if found is None:
             self._found.add(f"{module}.{what}")
             found = Word(f"{module}.{what}")
@@ -272,6 +276,16 @@ class _Reader:
                 self._memo[key] = made
         self._stack = [made if value is parts else value for value in self._stack]
         return made
+
+
+def _with_base_class(items: list[Any]) -> list[Any]:
+    """Return the keys and values *items* with the class of plain arrays where a masked array says it is made of it."""
+    values = zip(items[::2], items[1::2], strict=True)
+    return [each for key, value in values for each in (key, _class_in(value) if key == "_baseclass" else value)]
+
+
+def _class_in(item: Any) -> Any:
+    return item.kind if isinstance(item, Word) and item.name == "numpy.ndarray" else item
 
 
 def _word_in(item: Any) -> str:

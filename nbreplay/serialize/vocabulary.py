@@ -12,32 +12,31 @@ import decimal
 import fractions
 import re
 import uuid
+import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from nbreplay.errors import Untrusted
-from nbreplay.serialize import array_views
 
-_ARRAYS = "nbreplay.serialize.array_views"
-_OBJECTS = "nbreplay.serialize.object_arrays"
-_DTYPE = re.compile(r"[|<>=]?[biufcmMSUVO]\d{0,9}")
+_ZONE = re.compile(r"[A-Za-z0-9_+-]{1,40}(/[A-Za-z0-9_+-]{1,40}){0,3}")
 _NUMBERS = re.compile(r"[\s\dA-Za-z+.,()*/-]{0,4096}")
-MAX_ITEMS = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
     """A name in a stream: *make* is called with its arguments, *kind* stands for itself; neither: not allowed.
 
-    With *finishes* its first argument is something half made, in whose place what it makes is put everywhere.
+    With *finishes* its first argument is something half made, in whose place what it makes is put everywhere. With
+    *single* it is *kind*, one object that may stand as a value.
     """
 
     name: str
     make: Callable[..., Any] | None = None
     kind: Any = None
     finishes: bool = False
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,150 +79,14 @@ def build(made: Any, state: Any) -> Any:
 
 def word(module: str, name: str) -> Word | None:
     """Return the word of this name, None if there is none."""
-    if (module, name) == ("numpy", "ndarray"):
-        return _arrays_word()
-    found = _words().get((module, name))
+    from nbreplay.serialize import vocabulary_arrays
+
+    found = _words().get((module, name)) or vocabulary_arrays.word(module, name)
     if found is None and (module.partition(".")[0] in ("pandas", "pyarrow") or module.startswith("nbreplay.")):
         from nbreplay.serialize import vocabulary_frames
 
         found = vocabulary_frames.words().get((module, name))
     return found
-
-
-# ---------------------------------------------------------------- numpy
-
-
-def _start_dtype(code: Any, align: Any = False, copy: Any = True) -> Parts:
-    if type(code) is not str or not _DTYPE.fullmatch(code):
-        raise refuse("a dtype")
-    return Parts(lambda state: _dtype(code, state))
-
-
-def _dtype(code: str, state: Any) -> Any:
-    import numpy
-
-    if type(state) is not tuple or len(state) not in (8, 9) or state[1] not in ("<", ">", "|", "="):
-        raise refuse("a dtype")
-    if state[2] is not None or state[3] is not None or state[4] is not None:
-        raise refuse("a dtype of several fields")
-    dtype = numpy.dtype(code)
-    if dtype.kind in "mM" and len(state) == 9:
-        unit = state[8][1]
-        if type(unit[0]) is not bytes or not all(type(part) is int for part in unit[1:]):
-            raise refuse("a dtype of time")
-        name = unit[0].decode("ascii")
-        if name != "generic":
-            dtype = numpy.dtype(f"{dtype.kind}8[{unit[1]}{name}]")
-    if dtype.kind in "SUV" and state[5] not in (-1, dtype.itemsize):
-        if type(state[5]) is not int or not 0 <= state[5] < 1 << 31:
-            raise refuse("a dtype")
-        length = state[5] // (4 if dtype.kind == "U" else 1)
-        dtype = numpy.dtype(f"{dtype.kind}{length}")
-    return dtype.newbyteorder(state[1]) if state[1] != "|" else dtype
-
-
-def _plain_dtype(dtype: Any, *, objects: bool = False) -> Any:
-    import numpy
-
-    if not isinstance(dtype, numpy.dtype) or (dtype.hasobject and not objects) or dtype.fields is not None:
-        raise refuse("a dtype")
-    return dtype
-
-
-def _lengths(shape: Any) -> tuple[int, ...]:
-    if type(shape) is not tuple or not all(type(n) is int and 0 <= n < 1 << 48 for n in shape) or len(shape) > 32:
-        raise refuse("a shape")
-    return shape
-
-
-def _strides(strides: Any) -> tuple[int, ...]:
-    if type(strides) is not tuple or not all(type(n) is int and abs(n) < 1 << 48 for n in strides):
-        raise refuse("strides")
-    return strides
-
-
-def _array_class(kind: Any) -> Any:
-    import numpy
-
-    if not isinstance(kind, Word) or kind.kind is not numpy.ndarray:
-        raise refuse("a class of arrays")
-    return numpy.ndarray
-
-
-def _form(form: Any) -> Any:
-    if form is None:
-        return None
-    kind, dtype, shape, strides, writeable, owned = form
-    plain = _plain_dtype(dtype)
-    return (_array_class(kind), plain, _lengths(shape), _strides(strides), bool(writeable), bool(owned))
-
-
-def _small_memory(data: Any, form: Any = None) -> Any:
-    if type(data) is not bytes:
-        raise refuse("memory")
-    return array_views.small_memory(data, _form(form))
-
-
-def _large_memory(number: Any, form: Any = None) -> Any:
-    if type(number) is not int or not 0 <= number < 1 << 20:
-        raise refuse("memory")
-    return array_views.large_memory(number, _form(form))
-
-
-def _whole(memory: Any) -> Any:
-    if type(memory) is not array_views.Loaded:
-        raise refuse("an array")
-    return array_views.whole(memory)
-
-
-def _view(memory: Any, offset: Any, shape: Any, strides: Any, dtype: Any, writeable: Any, kind: Any) -> Any:
-    if type(memory) not in (array_views.Loaded, bytes, bytearray) or type(offset) is not int or offset < 0:
-        raise refuse("a view")
-    shape, strides = _lengths(shape), _strides(strides)
-    bytes_there = memory
-    if type(memory) is array_views.Loaded:
-        array_views.whole(memory)
-        bytes_there = memory.raw
-    if 0 not in shape and (bytes_there is None or not len(bytes_there)):
-        raise refuse("a view")  # numpy would take memory that nobody filled
-    return array_views.view(memory, offset, shape, strides, _plain_dtype(dtype), bool(writeable), _array_class(kind))
-
-
-def _scalar(dtype: Any, data: Any) -> Any:
-    import numpy
-
-    plain = _plain_dtype(dtype)
-    if type(data) is not bytes or len(data) != plain.itemsize:
-        raise refuse("a number of numpy's")
-    return numpy.frombuffer(data, plain)[0]
-
-
-def _object_root(kind: Any, dtype: Any, shape: Any, axes: Any) -> Any:
-    import numpy
-
-    count = 1
-    for length in _lengths(shape):
-        count *= length
-    plain = _plain_dtype(dtype, objects=True)
-    if plain.kind != "O" or count > MAX_ITEMS or sorted(axes) != list(range(len(shape))):
-        raise refuse("an array of objects")
-    _array_class(kind)
-    from nbreplay.serialize.object_arrays import object_root
-
-    return object_root(numpy.ndarray, plain, shape, tuple(axes))
-
-
-def _fill_objects(made: Any, state: Any) -> None:
-    import numpy
-
-    items, attributes, writeable = state
-    if type(made) is not numpy.ndarray or made.dtype.kind != "O" or type(items) is not list:
-        raise refuse("an array of objects")
-    if attributes is not None or len(items) != made.size:
-        raise refuse("an array of objects")
-    from nbreplay.serialize.object_arrays import fill_objects
-
-    fill_objects(made, (items, None, bool(writeable)))
 
 
 # ---------------------------------------------------------------- the standard library
@@ -255,24 +118,47 @@ def _counter(*arguments: Any) -> Any:
     return collections.Counter(*arguments)
 
 
+def _deque(items: Any, longest: Any = None) -> Any:
+    if items != () or not (longest is None or (type(longest) is int and 0 <= longest < 1 << 48)):
+        raise refuse("a deque")
+    return collections.deque(maxlen=longest)
+
+
 def _uuid(state: Any) -> Any:
     if type(state) is not dict or type(state.get("int")) is not int:
         raise refuse("a UUID")
     return uuid.UUID(int=state["int"])
 
 
+def _attribute_of(module: Any, name: Any) -> Any:
+    """What streams name as an attribute of something: of all that could be named, these."""
+    if (module, name) in (("datetime", "UTC"), ("datetime", "timezone.utc")):
+        return datetime.UTC
+    if (module, name) in (("numpy", "False_"), ("numpy", "True_")):
+        import numpy
+
+        return numpy.True_ if name == "True_" else numpy.False_
+    if (module, name) == ("builtins", "getattr"):
+        return Word("builtins.getattr", _zone_maker)
+    raise refuse(f"{module}.{name}" if type(module) is type(name) is str else "an attribute")
+
+
+def _zone_maker(kind: Any, name: Any) -> Word:
+    if not isinstance(kind, Word) or kind.kind is not zoneinfo.ZoneInfo or name != "_unpickle":
+        raise refuse("an attribute")
+    return Word("zoneinfo.ZoneInfo._unpickle", _zone)
+
+
+def _zone(key: Any, from_cache: Any) -> zoneinfo.ZoneInfo:
+    if type(key) is not str or not _ZONE.fullmatch(key) or not from_cache:
+        raise refuse("a zone of time")
+    return zoneinfo.ZoneInfo(key)
+
+
 @cache
 def _words() -> dict[tuple[str, str], Word]:
     made: dict[tuple[str, str], Callable[..., Any]] = {
-        ("numpy", "dtype"): _start_dtype,
-        ("numpy._core.multiarray", "scalar"): _scalar,
-        ("numpy.core.multiarray", "scalar"): _scalar,
-        (_ARRAYS, "small_memory"): _small_memory,
-        (_ARRAYS, "large_memory"): _large_memory,
-        (_ARRAYS, "whole"): _whole,
-        (_ARRAYS, "view"): _view,
-        (_OBJECTS, "object_root"): _object_root,
-        (_OBJECTS, "fill_objects"): _fill_objects,
+        ("nbreplay.serialize.reducers", "attribute_of"): _attribute_of,
         ("builtins", "complex"): _of(complex, float, int),
         ("builtins", "bytearray"): _of(bytearray, bytes),
         ("builtins", "set"): _of(set, list),
@@ -281,23 +167,16 @@ def _words() -> dict[tuple[str, str], Word]:
         ("builtins", "slice"): _of(slice, int, type(None)),
         ("collections", "OrderedDict"): _of(collections.OrderedDict),
         ("collections", "Counter"): _counter,
-        ("datetime", "datetime"): _of(datetime.datetime, bytes, datetime.timezone),
+        ("collections", "deque"): _deque,
+        ("datetime", "datetime"): _of(datetime.datetime, bytes, datetime.timezone, zoneinfo.ZoneInfo),
         ("datetime", "date"): _of(datetime.date, bytes),
-        ("datetime", "time"): _of(datetime.time, bytes),
+        ("datetime", "time"): _of(datetime.time, bytes, datetime.timezone, zoneinfo.ZoneInfo),
         ("datetime", "timedelta"): _of(datetime.timedelta, int),
         ("datetime", "timezone"): _of(datetime.timezone, datetime.timedelta, str),
         ("decimal", "Decimal"): _number(decimal.Decimal),
         ("fractions", "Fraction"): _of(fractions.Fraction, int),
         ("uuid", "UUID"): lambda: Parts(_uuid),
     }
-    return {key: Word(".".join(key), make) for key, make in made.items()}
-
-
-@cache
-def _arrays_word() -> Word | None:
-    """The class of arrays; numpy is imported for it only when a stream asks: its import changes the process's state."""
-    try:
-        import numpy
-    except ImportError:
-        return None
-    return Word("numpy.ndarray", None, numpy.ndarray)
+    words = {key: Word(".".join(key), make) for key, make in made.items()}
+    words["zoneinfo", "ZoneInfo"] = Word("zoneinfo.ZoneInfo", None, zoneinfo.ZoneInfo)
+    return words

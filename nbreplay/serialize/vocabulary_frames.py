@@ -6,6 +6,8 @@ memory that is not theirs. So everything is made by constructors that check, and
 
 from __future__ import annotations
 
+import datetime
+import zoneinfo
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -41,7 +43,10 @@ def words() -> Mapping[tuple[str, str], Word]:
         ("pyarrow.lib", "_restore_array"): _arrow_array,
         ("pyarrow.lib", "type_for_alias"): _arrow_type,
         ("nbreplay.serialize.of_tables", "make_buffer"): _arrow_buffer,
-        ("nbreplay.serialize.reducers", "attribute_of"): _utc,
+        ("pandas._libs.tslibs.timestamps", "_unpickle_timestamp"): _timestamp,
+        ("pandas._libs.tslibs.timedeltas", "_timedelta_unpickle"): _timedelta,
+        ("pandas._libs.tslibs.nattype", "_nat_unpickle"): _not_a_time,
+        ("pandas.core.indexes.timedeltas", "_new_TimedeltaIndex"): _timedelta_index,
     }
     found = {key: Word(".".join(key), make) for key, make in made.items()}
     shared = ("nbreplay.serialize.shared_state", "adopt_attrs")
@@ -49,10 +54,11 @@ def words() -> Mapping[tuple[str, str], Word]:
     for name in _OFFSETS:
         make = _offset(getattr(pandas.offsets, name))
         found["pandas._libs.tslibs.offsets", name] = Word(f"pandas.offsets.{name}", make)
-    for kind in (pandas.Index, pandas.RangeIndex, pandas.MultiIndex, pandas.DatetimeIndex):
+    for kind in (pandas.Index, pandas.RangeIndex, pandas.MultiIndex, pandas.DatetimeIndex, pandas.TimedeltaIndex):
         found["pandas", kind.__name__] = Word(f"pandas.{kind.__name__}", None, kind)
     found["pandas.arrays", "DatetimeArray"] = Word("pandas.arrays.DatetimeArray", None, pandas.arrays.DatetimeArray)
     found["pandas.arrays", "TimedeltaArray"] = Word("pandas.arrays.TimedeltaArray", None, pandas.arrays.TimedeltaArray)
+    found["pandas", "NA"] = Word("pandas.NA", None, pandas.NA, single=True)
     found["pandas", "Categorical"] = Word("pandas.Categorical", None, pandas.Categorical)
     return found
 
@@ -260,12 +266,45 @@ def _string_dtype(storage: Any = None, missing: Any = None) -> Any:
     return pandas.StringDtype(storage, *(() if missing is None else (missing,)))
 
 
-def _utc(module: Any, name: Any) -> Any:
-    import datetime
+_RESOLUTIONS = (7, 8, 9, 10)
+"""pandas' numbers for seconds, milli-, micro- and nanoseconds."""
 
-    if (module, name) not in (("datetime", "UTC"), ("datetime", "timezone.utc")):
-        raise refuse("a zone of time")
-    return datetime.UTC
+
+def _timestamp(value: Any, freq: Any, zone: Any, resolution: Any) -> Any:
+    from pandas._libs.tslibs import timestamps
+
+    if type(value) is not int or freq is not None or resolution not in _RESOLUTIONS:
+        raise refuse("a time")
+    if zone is not None and type(zone) not in (datetime.timezone, zoneinfo.ZoneInfo):
+        raise refuse("a time")
+    return timestamps._unpickle_timestamp(value, None, zone, resolution)
+
+
+def _timedelta(value: Any, resolution: Any) -> Any:
+    from pandas._libs.tslibs import timedeltas
+
+    if type(value) is not int or resolution not in _RESOLUTIONS:
+        raise refuse("a span of time")
+    return timedeltas._timedelta_unpickle(value, resolution)
+
+
+def _not_a_time(*_: Any) -> Any:
+    import pandas
+
+    return pandas.NaT
+
+
+def _timedelta_index(kind: Any, parts: Any) -> Any:
+    import pandas
+
+    if not isinstance(kind, Word) or kind.kind is not pandas.TimedeltaIndex or type(parts) is not dict:
+        raise refuse("an index")
+    data, freq = parts.get("data"), parts.get("freq")
+    if not isinstance(data, pandas.arrays.TimedeltaArray):
+        raise refuse("an index")
+    if freq is not None and not isinstance(freq, pandas.offsets.BaseOffset):
+        raise refuse("an index")
+    return pandas.TimedeltaIndex(data, freq=freq, name=parts.get("name"))
 
 
 # ---------------------------------------------------------------- Arrow

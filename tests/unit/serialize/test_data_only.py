@@ -9,6 +9,7 @@ import pickle
 import struct
 import sys
 import uuid
+import zoneinfo
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.trust
 CIRCLE = [1]
 CIRCLE.append(CIRCLE)
 GRID = np.arange(24.0).reshape(4, 6)
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 DATA = {
     "none": None, "int": 1, "huge": 1 << 200, "float": 1.5, "complex": 1 + 2j, "text": "aß\ud800", "bytes": b"x",
     "tuple": (1, "a", b"x"), "circle": CIRCLE, "dict": {1: [2], "a": {1, 2}}, "frozen": frozenset([1]),
@@ -35,6 +37,14 @@ DATA = {
     "empty": np.empty((0, 3)), "number": np.float32(2), "big endian": np.arange(3, dtype=">i4"),
     "days": np.array(["2020-01-01"], "M8[D]"), "texts": np.array(["ab", "c"]), "bytes array": np.array([b"ab"]),
     "objects": np.array([[1, "a"], [None, [1]]], object), "dtype": np.dtype("f4"),
+    "structured": np.array([(1, (2.0, 3.0))], [("a", "i4"), ("b", "f8", (2,))]),
+    "record": np.zeros(2, [("a", "i4")])[1],
+    "aligned": np.zeros(2, np.dtype([("a", "i1"), ("b", "i8")], align=True)),
+    "nested": np.zeros(2, [("a", [("x", "i1"), ("y", "U3")])]), "overlapping": np.zeros(
+        2, np.dtype({"names": ["a", "b"], "formats": ["i4", "i2"], "offsets": [0, 2], "itemsize": 8})),
+    "masked": np.ma.masked_array([1, 2], [True, False]), "no mask": np.ma.array([1.0, 2]),
+    "masked grid": np.ma.masked_less(np.arange(2_000.0).reshape(40, 50), 7)[::2],
+    "queue": collections.deque([1, [2]], maxlen=3), "zone": datetime.datetime(2020, 1, 1, tzinfo=BERLIN),
 }  # fmt: skip
 
 
@@ -45,7 +55,8 @@ class Evil:
 
 MORE_THAN_DATA = {
     "code": Evil(), "function": lambda: 1, "class": np.ndarray, "class in a tuple": (np.ndarray,), "builtin": len,
-    "module": os, "structured": np.zeros(2, [("a", "i4")]), "masked": np.ma.masked_array([1], [True]),
+    "module": os,
+    "class under the name that masked arrays have": {"_baseclass": os}, "objects in fields": np.zeros(2, [("a", "O")]),
     "class as a key": {np.ndarray: 1}, "an instance": Evil,
 }  # fmt: skip
 
@@ -114,10 +125,14 @@ def frame_values():
         pandas.Series([1, 2], index=pandas.date_range("2020", periods=2, tz="UTC")),
         grouped,
         pandas.DataFrame({"a": []}),
+        [pandas.Timestamp("2020"), pandas.Timestamp("2020", tz="UTC"), pandas.Timestamp("2020", tz=BERLIN)],
+        (pandas.Timedelta(3, "s"), pandas.NaT, pandas.NA),
+        pandas.DataFrame({"x": [1, 2]}, index=pandas.to_timedelta([1, 2], unit="s")),
+        pandas.DataFrame({"t": pandas.date_range("2020", periods=3, tz="Europe/Berlin"), "o": ["x", 1, pandas.NA]}),
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", range(9))
 def test_frames_come_back_exactly(number):
     value = frame_values()[number]
     back = loaded(dumped(value))
@@ -165,6 +180,84 @@ def test_an_array_that_lies_about_its_memory_is_refused(lie):
         assert data_only.loads(numpy_stream())["value"].shape == (2,)
         with pytest.raises(Untrusted):
             data_only.loads(numpy_stream(**lie))
+
+
+FIELD = (np.dtype("i4"), 0)
+PLAIN = (3, "|", None, ("a",), {"a": FIELD}, 4, 1, 16)
+
+
+def dtype_stream(state):
+    """A dtype of several fields: whatever its author says of them."""
+
+    class Type:
+        def __reduce__(self):
+            return np.dtype, ("V4", False, True), state
+
+    return pickle.dumps({"value": Type()}, 5)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        (3, "|", None, ("a",), {"a": (np.dtype("i4"), 1)}, 4, 1, 16),
+        (3, "|", None, ("a", "a"), {"a": FIELD}, 4, 1, 16),
+        (3, "|", None, ("a",), {"b": FIELD}, 4, 1, 16), (3, "|", None, ("a",), {"a": (np.dtype("O"), 0)}, 8, 1, 16),
+        (3, "|", None, ("a",), {"a": (np.dtype("i4"), -4)}, 4, 1, 16),
+        (3, "|", None, ("a",), {"a": FIELD}, -1, 1, 16),
+        (3, "|", None, ("a",), {"a": FIELD}, 1 << 40, 1, 16), (3, "|", (np.dtype("O"), (2,)), None, None, 16, 1, 16),
+        (3, "|", (np.dtype("i4"), (1 << 40,)), None, None, 16, 1, 16), (3, "|", 7, None, None, 16, 1, 16),
+        (3, "|", None, (1,), {1: FIELD}, 4, 1, 16), (3, "|", None, ("a",), {"a": FIELD[:1]}, 4, 1, 16),
+        (3, "|", None, ["a"], {"a": FIELD}, 4, 1, 16), (3, "|", None, ("a",), {"a": ("i4", 0)}, 4, 1, 16),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_dtype_that_lies_about_its_fields_is_refused(state):
+    assert data_only.loads(dtype_stream(PLAIN))["value"] == np.dtype([("a", "i4")])
+    with pytest.raises(Untrusted):
+        data_only.loads(dtype_stream(state))
+
+
+def masked_stream(**changes):
+    """A masked array: whatever its author says is beside its elements."""
+    from nbreplay.serialize.array_views import set_attributes, small_memory, view
+
+    class Memory:
+        def __reduce__(self):
+            return small_memory, (bytes(16), None)
+
+    class Masked:
+        def __reduce__(self):
+            args = (Memory(), 0, (2,), (8,), np.dtype("f8"), True, np.ma.MaskedArray)
+            state = {**vars(np.ma.array([1.0, 2.0], mask=[True, False])), "_mask": np.array([1, 2], object), **changes}
+            return view, args, state, None, None, set_attributes
+
+    return pickle.dumps({"value": Masked()}, 5)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"_mask": 1}, {"_optinfo": 1}, {"_hardmask": "x"}, {"__class__": "x"}], ids=str
+)
+def test_a_masked_array_whose_mask_is_none_is_refused(changes):
+    with loading(Loading(Session({}), [])), pytest.raises(Untrusted):
+        data_only.loads(masked_stream(**changes))
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"\x80\x05\x8c\x1bnbreplay.serialize.reducers\x8c\x0cattribute_of\x93\x8c\x02os\x8c\x06system\x86R.",
+        b"\x80\x05\x8c\x1bnbreplay.serialize.reducers\x8c\x0cattribute_of\x93\x8c\x08builtins\x8c\x07getattr\x86R."
+        b"\x8c\x08zoneinfo\x8c\x08ZoneInfo\x93\x8c\x0bclear_cache\x86R.",
+        b"\x80\x05\x8c\x1bnbreplay.serialize.reducers\x8c\x0cattribute_of\x93\x8c\x08builtins\x8c\x07getattr\x86R"
+        b"\x8c\x08zoneinfo\x8c\x08ZoneInfo\x93\x8c\x09_unpickle\x86R\x8c\x0b../../etc/x\x88\x86R.",
+        b"\x80\x05\x8c\x1bnbreplay.serialize.reducers\x8c\x0cattribute_of\x93\x8c\x08builtins\x8c\x07getattr\x86R"
+        b"}\x8c\x06update\x86R.",
+    ],
+    ids=range(4),
+)
+def test_attributes_are_named_from_a_list(stream):
+    with pytest.raises(Untrusted):
+        data_only.loads(stream)
 
 
 def test_every_truncation_and_many_alterations_are_refused_or_data():
