@@ -60,6 +60,10 @@ class Partition:
         if self._spans.pop(name, ()):
             self._overlaps = None
 
+    def has(self, ident: int) -> bool:
+        """Whether any name reaches the object with this id."""
+        return ident in self._owners
+
     def owners(self, ids: Iterable[int]) -> set[str]:
         """Return the names that reach any of the objects with these *ids*."""
         found: set[str] = set()

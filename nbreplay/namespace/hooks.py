@@ -65,7 +65,7 @@ def _sharing(live: Live, found: Walk) -> set[str]:
 
 def hooks(live: Live) -> list[Any]:
     """Return what the process was told to call and is the notebook's."""
-    return [each for each in _installed(live) if _is_users(live, each)]
+    return [each for each in _installed(live) if each is not None and _is_users(live, each)]
 
 
 def _installed(live: Live) -> Iterator[Any]:
@@ -103,9 +103,9 @@ def _of_the_shell(live: Live) -> Iterator[Any]:
 
 def _is_users(live: Live, value: Any) -> bool:
     """Whether *value* is code of the notebook's, an instance of its classes, or a method of an object of its."""
-    if value is None:
-        return False
     for _ in range(4):
+        if value is None:
+            return False
         if isinstance(value, partial):
             value = value.func
         elif isinstance(value, MethodType):
@@ -116,9 +116,7 @@ def _is_users(live: Live, value: Any) -> bool:
             value = value.__self__
         else:
             break
-    if _is_code(live, value) or type(value).__module__ == "__main__":
-        return True
-    return value is not None and bool(live.partition.owners([id(value)]))
+    return _is_code(live, value) or type(value).__module__ == "__main__" or live.partition.has(id(value))
 
 
 def _is_code(live: Live, value: Any) -> bool:

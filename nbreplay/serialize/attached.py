@@ -30,8 +30,10 @@ def attached_dicts(objects: Iterable[Any]) -> list[tuple[Any, dict[str, Any]]]:
     if not shared:
         return []
     found: dict[int, tuple[Any, dict[str, Any]]] = {}
-    for each in held:
-        if type(each) is dict or isinstance(each, type):
+    # By type first: most objects are of few types, and have none.
+    kinds = {kind for kind in set(map(type, held)) if kind.__dictoffset__ and not issubclass(kind, type)}
+    for each in held if kinds else ():
+        if type(each) not in kinds:
             continue
         try:
             own = object.__getattribute__(each, "__dict__")

@@ -20,7 +20,7 @@ from nbreplay.digest import CHUNK_BYTES, Digest, chunk_digests, digest_chunked, 
 from nbreplay.foreign import GUARD, Overdue
 from nbreplay.serialize.arrays import Memories
 from nbreplay.serialize.lease import Lease
-from nbreplay.serialize.pickler import UnitPickler
+from nbreplay.serialize.pickler import DeepPickler, UnitPickler
 from nbreplay.serialize.session import Session
 from nbreplay.serialize.standin import Refused
 
@@ -141,8 +141,11 @@ class _Dump:
     def plainly(self) -> DumpedUnit:
         return self._by(UnitPickler)
 
-    def deeply(self) -> DumpedUnit:
-        return _with_stack(self.plainly)
+    def deeply(self, *, refused: list[Refused] | None = None) -> DumpedUnit:
+        try:
+            return _with_stack(lambda: self._by(UnitPickler, refused=refused))
+        except RecursionError:
+            return _with_stack(lambda: self._by(DeepPickler, refused=[] if refused is not None else None))
 
     def with_dill(self) -> DumpedUnit:
         from nbreplay.serialize.fallback import DillPickler
@@ -155,7 +158,7 @@ class _Dump:
         try:
             return self._by(UnitPickler, refused=[])  # here the user's code can be interrupted
         except RecursionError:
-            return _with_stack(lambda: self._by(UnitPickler, refused=[]))
+            return self.deeply(refused=[])
 
     def _by(self, pickler: Callable[..., Any], *, refused: list[Refused] | None = None) -> DumpedUnit:
         file = io.BytesIO()

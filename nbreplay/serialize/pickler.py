@@ -235,6 +235,29 @@ class UnitPickler(Reducers, pickle.Pickler):
         return self.reduce(obj)
 
 
+class DeepPickler(Reducers, pickle._Pickler):
+    """The same in Python, which nests as deep as the recursion limit says; C has a bound of its own from 3.12 on."""
+
+    def __init__(self, file: io.BytesIO, others: list[Any], session: Session, *args: Any) -> None:
+        Reducers.__init__(self, session, *args)
+        pickle._Pickler.__init__(self, file, 5, buffer_callback=others.append)
+
+        def save_reduce(*args: Any, obj: Any = None) -> None:
+            pickle._Pickler.save_reduce(self, *args, obj=obj)  # type: ignore[attr-defined]
+
+        # It is called with `*`: of a function Python makes that without C, of a method not.
+        self.save_reduce = save_reduce
+
+    def reducer_override(self, obj: Any) -> Any:
+        return NotImplemented if type(obj) in _NEVER_ASKED else self.reduce(obj)
+
+
+_NEVER_ASKED = frozenset(
+    {type(None), bool, int, float, str, bytes, bytearray, pickle.PickleBuffer, dict, list, tuple, set, frozenset}
+)
+"""Types that the C pickler takes without asking."""
+
+
 def persistent_load(pid: Any) -> Any:
     """The other half of :meth:`Reducers.persistent_id`."""
     if pid == "home":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from types import FunctionType
 
 from nbreplay.namespace.ambient import Probe
 
@@ -13,6 +14,10 @@ _REGISTERS = {
     "polars": ("polars.api", "register_{}_namespace", ("DataFrame", "LazyFrame", "Series", "Expr")),
 }
 """By library: where its decorators are, how they are called, and the classes that have them."""
+
+
+_NO_ACCESSORS = frozenset({FunctionType, property, staticmethod, classmethod, str, type(None), bool, int})
+"""Types of nearly all that a class holds: this runs at each cell."""
 
 
 def probes() -> list[Probe]:
@@ -35,6 +40,8 @@ def _registered(library: str) -> dict[str, type]:
     for name in _REGISTERS[library][2]:
         owner = getattr(sys.modules[library], name, None)
         for key, value in list(vars(owner).items()) if owner is not None else ():
+            if type(value) in _NO_ACCESSORS:
+                continue
             held = getattr(value, "__dict__", {})
             accessor = held.get("_accessor", held.get("_ns"))
             if isinstance(accessor, type) and accessor.__module__ == "__main__":

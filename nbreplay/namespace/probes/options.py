@@ -152,12 +152,17 @@ def _dask() -> dict[str, Any]:
     return found
 
 
+@functools.lru_cache(maxsize=4096)
+def _is_credential(name: str) -> bool:
+    return CREDENTIAL.search(name) is not None
+
+
 def _flat(tree: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
     found: list[tuple[str, Any]] = []
     for key, each in tree.items():
         if isinstance(each, dict) and each:
             found += _flat(each, f"{prefix}{key}.")
-        elif not CREDENTIAL.search(str(key)):
+        elif not _is_credential(str(key)):
             found.append((f"{prefix}{key}", each))
     return found
 
