@@ -372,6 +372,17 @@ SCENARIOS = [
         edit("a", "s = 1", "s = 5"),
         [X, X, X],
     ),
+    Scenario(
+        "instance_of_another_class_of_equal_text",
+        cells(
+            "def make():\n    class C: pass\n    return C\nA, B = make(), make()",
+            "x = A()",
+            "print(type(x) is A, type(x) is B)",
+            "print('beside')",
+        ),
+        edit("b", "A()", "B()"),
+        [R, X, X, R],
+    ),
     Scenario("augmented_assignment", cells("t = 1", "t += 1", "print(t)"), same, [R, R, R]),
 ]
 
