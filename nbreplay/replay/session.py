@@ -27,7 +27,7 @@ from nbreplay.replay.verify import doubted, doubted_state, read_doubts, write_do
 from nbreplay.store import Store
 from nbreplay.tasks import KernelCache, install
 from nbreplay.tasks.handles import register
-from nbreplay.tasks.prints import state_by
+from nbreplay.tasks.process_options import state_by
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,8 @@ from nbreplay.tasks.kernel_cache import KernelCache
 from nbreplay.tasks.ledger import Ledger
 from nbreplay.tasks.load import folder
 from nbreplay.tasks.planner import Plan, last_layer, plan
-from nbreplay.tasks.prints import make_shaper, state
+from nbreplay.tasks.prints import make_shaper
+from nbreplay.tasks.process_options import state
 from nbreplay.tasks.report import Order, Report, Stored
 from nbreplay.tasks.runs import compared, compared_with_first, content_of, inherit, learn, refuse, served
 from nbreplay.tasks.shape import Key

@@ -16,7 +16,8 @@ from nbreplay.records import from_bytes, to_bytes
 from nbreplay.tasks import swap
 from nbreplay.tasks.entries import Entry, Session
 from nbreplay.tasks.planner import Known, Plan, Print, last_layer, plan
-from nbreplay.tasks.prints import make_shaper, state
+from nbreplay.tasks.prints import make_shaper
+from nbreplay.tasks.process_options import state
 from nbreplay.tasks.report import ANNOTATION, Order
 from nbreplay.tasks.shape import Key, data_leaf
 from nbreplay.tasks.shuffles import RECEIVES

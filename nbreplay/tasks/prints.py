@@ -101,19 +101,6 @@ def _is_volatile(value: object) -> bool:
     return bool(getattr(value, "__nbreplay_volatile__", False))
 
 
-_states: list[Callable[[], str]] = []
-
-
-def state_by(how: Callable[[], str]) -> None:
-    """Let *how* say which options this process has that its start had not: tasks that run in it see them."""
-    _states[:] = [how]
-
-
-def state() -> str:
-    """Return what stands for the options of this process; empty if they are as at its start."""
-    return _states[-1]() if _states else ""
-
-
 def make_shaper(root: Path | None, *, traced: bool = True, salt: str = "") -> Shaper:
     """Return a shaper for one submission of a notebook in the folder *root*; *salt* is the state its tasks run in."""
     return Shaper(FingerprintCoder(traced=traced, root=root, salt=salt), Literals(root))
