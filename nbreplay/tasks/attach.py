@@ -6,6 +6,7 @@ import asyncio
 import copy
 import logging
 import threading
+import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,10 @@ logger = logging.getLogger(__name__)
 
 NOT_TOLD = "its cluster was gone before it could be asked what the tasks read"
 
+STACK = "_nbreplay"
+"""Attribute of a client: all who have given it a cache, the last of whom plans its graphs."""
+WRAPPED = ("_graph_to_futures", "_scatter", "close")
+
 JOIN_TIMEOUT_S = 20.0
 """Seconds that installing plugins in a cluster may take before the notebook goes on without."""
 
@@ -35,6 +40,7 @@ class Attached:
     def __init__(self, cache: KernelCache, client: Any) -> None:
         self.cache = cache
         self.client = client
+        self.name = uuid.uuid4().hex
         self.mode = "none"
         self.workers_fit = True
         self.planner: ClientPlanner | None = None
@@ -84,6 +90,7 @@ class Attached:
             record=cache.record,
             workers_fit=self.workers_fit,
             settings=cache.sent_settings(),
+            asker=self.name,
         )
         if refusal:
             raise RuntimeError(refusal)
@@ -93,30 +100,36 @@ class Attached:
 
     def _wrap(self) -> None:
         client = self.client
-        submit, scatter = client._graph_to_futures, client._scatter
+        stack: list[Attached] = vars(client).setdefault(STACK, [])
+        stack.append(self)
+        if len(stack) > 1:
+            return
+        submit, scatter, close = client._graph_to_futures, client._scatter, client.close
 
         def graph_to_futures(expr: Any, keys: Any, *args: Any, **kwargs: Any) -> Any:
-            with self._lock:
-                expr, keys = self._before(expr, keys)
+            if not stack:
+                return submit(expr, keys, *args, **kwargs)
+            top = stack[-1]
+            with top._lock:
+                expr, keys = top._before(expr, keys)
                 futures = submit(expr, keys, *args, **kwargs)
-            if self.planner is not None:
-                self.planner.watch(futures)
+            if top.planner is not None:
+                top.planner.watch(futures)
             return futures
 
         async def scattered(data: Any, *args: Any, **kwargs: Any) -> Any:
             futures = await scatter(data, *args, **kwargs)
-            self._tell_data(data, futures)
+            for top in stack[-1:]:
+                top._tell_data(data, futures)
             return futures
 
-        close = client.close
-
         def closing(*args: Any, **kwargs: Any) -> Any:
-            self._take_leave()
+            for each in list(stack):
+                each._take_leave()
             return close(*args, **kwargs)
 
-        client.close = closing
-        client._graph_to_futures = graph_to_futures
-        client._scatter = scattered
+        for name, wrapper in zip(WRAPPED, (graph_to_futures, scattered, closing), strict=True):
+            setattr(client, name, wrapper)
 
     def _before(self, expr: Any, keys: Any) -> tuple[Any, Any]:
         label = self.cache.label
@@ -153,11 +166,15 @@ class Attached:
             logger.debug("scattered data has no digest", exc_info=True)
 
     def detach(self) -> None:
-        """Take the cache from the client again, and say so to the scheduler."""
-        for name in ("_graph_to_futures", "_scatter", "close"):
+        """Take the cache from the client again, and say so to the scheduler. Whoever gave it one before goes on."""
+        stack = vars(self.client).get(STACK, [])
+        if self in stack:
+            stack.remove(self)
+        for name in () if stack else (*WRAPPED, STACK):
             vars(self.client).pop(name, None)
         if self.mode == "plugin" and self.client.status == "running" and not self.client.asynchronous:
-            self.client.sync(self.client.scheduler.nbreplay_leave, client=self.client.id, callback_timeout=5)
+            asked = {"client": self.client.id, "asker": self.name}
+            self.client.sync(self.client.scheduler.nbreplay_leave, **asked, callback_timeout=5)
         self.mode = "none"
 
     # ------------------------------------------------------------ what is asked
@@ -176,7 +193,7 @@ class Attached:
             self._marks += 1
             marks = self._marks
             self.client._send_to_scheduler({"op": "nbreplay-mark", "mark": marks})
-        asked = {"client": self.client.id, "label": label, "mark": marks, "stored_s": stored_s}
+        asked = {"client": self.client.id, "asker": self.name, "label": label, "mark": marks, "stored_s": stored_s}
         if self.client.asynchronous:
             return self._from_here(asked)
         reply = self.client.sync(self.client.scheduler.nbreplay_tell, **asked, callback_timeout=stored_s + 10)
@@ -204,7 +221,7 @@ class Attached:
         if plugin is None:
             self.cache.problem("what ran in an asynchronous client's cluster is not counted")
             return None
-        session = plugin.sessions.get(asked["client"])
+        session = plugin.sessions.get(asked["asker"])
         return copy.deepcopy(session.tally(asked["label"])) if session is not None else None
 
     def prints(self, keys: Iterable[Any]) -> list[str]:

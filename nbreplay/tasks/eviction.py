@@ -21,6 +21,7 @@ from nbreplay.errors import StoreError
 from nbreplay.records import CellRun, TaskRun, blob_refs, from_bytes, to_bytes
 from nbreplay.store import Place, Store
 from nbreplay.store.prune import GRACE_S
+from nbreplay.tasks.parts import PARTS, TaskParts
 
 LARGEST_BOUND_BYTES = 20 << 30
 SHARE_OF_DISK = 4
@@ -104,6 +105,7 @@ def look(store: Store) -> Inventory:
         need(found, run)
         pinned |= stood_for(store, run)
     _tasks(store, found, pinned)
+    _texts(store, found)
     return found
 
 
@@ -114,6 +116,19 @@ def need(found: Inventory, record: object) -> frozenset[str]:
         found.sizes.setdefault(digest, size_bytes)  # small: in a journal
         found.needs[digest] += 1
     return frozenset(refs)
+
+
+def _texts(store: Store, found: Inventory) -> None:
+    """Keep the code and values that tell why a task runs; there is one of each version."""
+    for stored in store.scan(PARTS):
+        try:
+            rows = from_bytes(TaskParts, stored.body).rows
+        except ValueError:
+            found.unreadable += 1
+            continue
+        for *_, text in rows:
+            if text:
+                found.needs[text] += 1
 
 
 def _files(path: Path, found: Inventory) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +22,7 @@ from nbreplay.files import holds_now
 from nbreplay.fingerprint.describe import describe
 from nbreplay.records import TaskRun, from_bytes, to_bytes
 from nbreplay.store import Store
+from nbreplay.tasks.parts import PARTS, Row, TaskParts
 from nbreplay.tasks.shape import Key, Shape
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-PARTS = "task-parts"
 CALLS_KEPT = 32
 """Calls of one version of a task whose arguments are kept: enough to find the one that was meant."""
 NAMES_EXPLAINED = 20
@@ -39,19 +38,6 @@ NAMES_EXPLAINED = 20
 DIFF_LINES = 20
 _VERSIONS = 12
 _SUBJECTS = 50_000
-
-Row = tuple[str, str, str, str]
-"""Label, name, digest, and the digest of the blob that holds its text."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskParts:
-    """One version of a task's code: *rows* are its parts, *call* the arguments that it was once called with."""
-
-    name: str
-    rows: tuple[Row, ...] = ()
-    call: tuple[str, ...] = ()
-
 
 _subjects: dict[str, Any] = {}
 

@@ -117,7 +117,7 @@ class Planning:
                 holds=ledger.holds,
                 known=known,
                 never=never,
-                in_flight=_InFlight(self.plugin) if session.serve else None,
+                in_flight=_InFlight(self.plugin, session) if session.serve else None,
                 root=ledger.root,
                 serve=session.serve,
                 again=ledger.again,
@@ -228,9 +228,13 @@ class Planning:
 
 
 class _InFlight(Mapping[Fingerprint, Key]):
-    """Tasks that run now, or whose result is in memory, by P; looked at one by one, since there may be many."""
+    """Tasks that run now, or whose result is in memory, by P; looked at one by one, since there may be many.
 
-    def __init__(self, plugin: TaskCachePlugin) -> None:
+    Those of another store are another notebook's: its results would not be kept in ours.
+    """
+
+    def __init__(self, plugin: TaskCachePlugin, session: Session) -> None:
+        self.store = session.ledger.store
         self.keys_by_print = plugin.in_flight
         self.entries = plugin.entries
         self.states = plugin.scheduler.tasks
@@ -243,8 +247,10 @@ class _InFlight(Mapping[Fingerprint, Key]):
         entry = self.entries.get(key)
         if entry is None or entry.provenance != provenance:  # its key may be another task's now
             raise KeyError(provenance)
+        if entry.session.ledger.store is not self.store:
+            raise KeyError(provenance)
         # What was read from files, in it or above, may be something else by now, and P does not say so.
-        if entry.refused or (entry.paths if ts.state == "processing" else ts.state == "memory" and entry.lineage != ""):
+        if entry.refused or (entry.lineage != "" if ts.state == "memory" else entry.paths):
             raise KeyError(provenance)
         return key
 

@@ -66,11 +66,12 @@ class FingerprintCoder:
             # Whatever a user's object raises while it is looked at, the task runs.
             return Coded(bytes(16), (f"a {type(value).__name__} cannot be fingerprinted: {error}",))
         refusals = [str(r) for r in seen.refusals if getattr(r, "kind", "") not in self.lifted]
+        paths = met.path or len(refusals) < len(seen.refusals)  # code that opens files may have paths of its own
         remember(seen.components)
         parts = tuple((c.label, c.name, c.digest, "") for c in seen.components)
         imported = any(map(_is_imported, seen.definitions))
         digest = combine("in a state", self.salt, seen.digest) if self.salt and called else seen.digest
-        return Coded(bytes.fromhex(digest), tuple(refusals), parts, imported, met.path)
+        return Coded(bytes.fromhex(digest), tuple(refusals), parts, imported, paths)
 
 
 def _is_imported(definition: Any) -> bool:

@@ -40,7 +40,10 @@ MARK_TIMEOUT_S = 30.0
 
 
 class TaskCachePlugin(SchedulerPlugin):
-    """One per scheduler, whoever registers it; each client that asks gets a :class:`Session` in it."""
+    """One per scheduler, whoever registers it; whoever asks for a client gets a :class:`Session` in it.
+
+    Several may ask for one client, a script's block in a notebook's kernel for instance: the last has its graphs.
+    """
 
     name = NAME
     idempotent = True
@@ -52,6 +55,7 @@ class TaskCachePlugin(SchedulerPlugin):
         self._marks: dict[str, int] = {}
         self._gone: set[str] = set()
         self.sessions: dict[str, Session] = {}
+        self._askers: dict[str, list[str]] = {}
         self.entries: dict[Key, Entry] = {}
         self.in_flight: dict[str, Key] = {}
         self.errors = 0
@@ -85,8 +89,8 @@ class TaskCachePlugin(SchedulerPlugin):
     async def close(self) -> None:
         """Record what is waiting, and let go of the stores. Called when the scheduler closes."""
         self.quiet.remove()
-        for client in list(self.sessions):
-            self.leave(client)
+        for asker in list(self.sessions):
+            self.leave(asker)
 
     # ------------------------------------------------------------ what clients say
 
@@ -100,40 +104,62 @@ class TaskCachePlugin(SchedulerPlugin):
         record: bool,
         workers_fit: bool = True,
         settings: dict[str, Any] | None = None,
+        asker: str = "",
     ) -> str:
-        """A client asks for the cache. Return "" or why it cannot have it."""
+        """A client asks for the cache, or *asker* for it. Return "" or why it cannot have it."""
         chosen = Settings().but(**(settings or {}))
-        known = self.sessions.get(client)
+        asker = asker or client
+        known = self.sessions.get(asker)
         if known is not None and str(known.ledger.store.path) == store:
-            self._gone.discard(client)
+            self._gone.discard(asker)
+            self._no_more_graphs(client, asker)
+            self._askers.setdefault(client, []).append(asker)
             known.serve, known.record, known.workers_fit = serve, record, workers_fit
             known.tallies.clear()
             return ""
         if known is not None:
-            self.leave(client)
+            self.leave(asker)
         if not Path(store).is_dir():
             return f"the scheduler does not see {store}"
         try:
             ledger = Ledger(Store.open(Path(store), settings=chosen), Path(root), chosen)
         except (NbreplayError, OSError) as error:
             return str(error)
-        self.sessions[client] = Session(client, ledger, serve, record, workers_fit)
+        self.sessions[asker] = Session(client, ledger, serve, record, workers_fit)
+        self._askers.setdefault(client, []).append(asker)
         return ""
 
-    def leave_when_stored(self, client: str) -> None:
-        """Let *client* go as soon as none of its results is being written."""
-        session = self.sessions.get(client)
-        if session is not None and self.finishing.waiting(session):
-            self._gone.add(client)
-        else:
-            self._gone.discard(client)
-            self.leave(client)
+    def session_of(self, client: str) -> Session | None:
+        """Return the session that a client's graphs belong to now."""
+        askers = self._askers.get(client)
+        return self.sessions[askers[-1]] if askers else None
 
-    def leave(self, client: str) -> None:
-        """A client is gone; what its tasks have yet to tell is not kept."""
-        session = self.sessions.pop(client, None)
+    def leave_when_stored(self, client: str, asker: str = "") -> None:
+        """Let *asker* go as soon as none of its results is being written."""
+        asker = asker or client
+        session = self.sessions.get(asker)
         if session is None:
             return
+        self._no_more_graphs(session.client, asker)
+        if self.finishing.waiting(session):
+            self._gone.add(asker)
+        else:
+            self.leave(asker)
+
+    def _no_more_graphs(self, client: str, asker: str) -> None:
+        askers = self._askers.get(client, [])
+        if asker in askers:
+            askers.remove(asker)
+        if not askers:
+            self._askers.pop(client, None)
+
+    def leave(self, asker: str) -> None:
+        """Whoever asked is gone; what the tasks have yet to tell is not kept."""
+        self._gone.discard(asker)
+        session = self.sessions.pop(asker, None)
+        if session is None:
+            return
+        self._no_more_graphs(session.client, asker)
         self.finishing.flush(session)
         for key in [key for key, entry in self.entries.items() if entry.session is session and entry.promise is None]:
             self.drop(key)
@@ -145,12 +171,13 @@ class TaskCachePlugin(SchedulerPlugin):
 
     def on_label(self, client: str, label: str) -> None:
         """A client's next graphs are of this cell. Comes in the client's stream, so before them."""
-        if client in self.sessions:
-            self.sessions[client].label = label
+        session = self.session_of(client)
+        if session is not None:
+            session.label = label
 
     def on_data(self, client: str, digests: list[tuple[Key, str]]) -> None:
         """A client has scattered data, and says what it is."""
-        session = self.sessions.get(client)
+        session = self.session_of(client)
         if session is not None:
             for key, digest in digests:
                 self.planning.scattered(session, key, digest)
@@ -159,12 +186,14 @@ class TaskCachePlugin(SchedulerPlugin):
         """A client has sent *mark* marks; all graphs that it sent before are planned by now."""
         self._marks[client] = mark
 
-    async def tell(self, client: str, label: str, mark: int = 0, stored_s: float = 0.0) -> dict[str, Any]:
+    async def tell(
+        self, client: str, label: str, mark: int = 0, stored_s: float = 0.0, asker: str = ""
+    ) -> dict[str, Any]:
         """Return the counts of a cell, once all graphs that were sent before *mark* are planned.
 
         With *stored_s*, first wait so long, at most, for results that are being written.
         """
-        session = self.sessions.get(client)
+        session = self.sessions.get(asker or client)
         if session is None:
             return {}
         end = time.monotonic() + MARK_TIMEOUT_S
@@ -190,8 +219,8 @@ class TaskCachePlugin(SchedulerPlugin):
     def on_stored(self, worker: str, stored: bytes) -> None:
         """A worker has written a result, or not."""
         self._guard(self.finishing.stored, from_bytes(Stored, stored))
-        for client in list(self._gone):
-            self._guard(self.leave_when_stored, client)
+        for asker in list(self._gone):
+            self._guard(self.leave_when_stored, asker)
 
     def on_broken(self, worker: str, key: Key, reason: str, unseen: bool = False) -> None:
         """A worker could not load a result; the task comes back to us as rescheduled next.
@@ -217,7 +246,7 @@ class TaskCachePlugin(SchedulerPlugin):
         **kwargs: Any,
     ) -> None:
         """A graph has arrived: every task exists, the new ones are ``released``, no transition was made."""
-        session = self.sessions.get(client)
+        session = self.session_of(client)
         if session is not None:
             self._guard(self.planning.graph, session, keys, tasks, stimulus_id)
 
@@ -241,7 +270,8 @@ class TaskCachePlugin(SchedulerPlugin):
 
     def remove_client(self, scheduler: Any, client: str) -> None:
         """A client has gone; what its workers are still writing is waited for."""
-        self._guard(self.leave_when_stored, client)
+        for asker in list(self._askers.get(client, ())):
+            self._guard(self.leave_when_stored, asker)
 
     def remove_worker(self, scheduler: Any, worker: str, *, stimulus_id: str, **kwargs: Any) -> None:
         """A worker has gone; what it was writing is waited for if it can still tell, and not for ever."""

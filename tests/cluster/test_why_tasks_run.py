@@ -146,7 +146,7 @@ def test_a_constant_of_a_local_module_is_named(client, place, tmp_path):
 
 def test_what_is_kept_of_a_task_is_kept_once(client, place, tmp_path):
     from nbreplay.store import Store
-    from nbreplay.tasks.explaining import PARTS
+    from nbreplay.tasks.parts import PARTS
 
     many = BASE.replace("for i in (1, 2)", "for i in range(300)")
     place(client, many)
