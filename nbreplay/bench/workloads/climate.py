@@ -32,7 +32,12 @@ def changes(_: Parameters) -> tuple[Change, ...]:
     """Return the edits of the notebook and what they must run."""
     return (
         Change(
-            name="threshold", edits=(THRESHOLD,), cells=(3,), exact=False, trap="score and filter are one fused task"
+            name="threshold",
+            edits=(THRESHOLD,),
+            cells=(3,),
+            tasks=SUMMARY,
+            exact=False,
+            trap="score and filter are one fused task",
         ),
         Change(
             name="weights",
