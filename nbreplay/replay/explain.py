@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nbreplay.digest import Fingerprint
 from nbreplay.records import CellRun, FileState, NameState
 from nbreplay.replay.lineage import Known, Lineage
-from nbreplay.replay.match import Difference, Present, first_difference
+from nbreplay.replay.match import PYTHON, Difference, Present, first_difference
 
 DIFF_LINES = 40
 """Lines of a source difference that are kept; a longer one is cut, and says so."""
@@ -34,6 +34,9 @@ def why_it_runs(
     if candidates:
         run = candidates[0].run
         return Reason("its recorded run failed" if run.outcome != "ok" else f"was not kept: {run.saved_reason}")
+    if same_cell is not None and same_cell.run.source == source and same_cell.run.python not in ("", PYTHON):
+        # What code means differs between versions, and its fingerprint does.
+        return Reason(f"Python is {PYTHON}, recorded with {same_cell.run.python}")
     if same_cell is not None and same_cell.run.source:
         return Reason("its source changed", source_difference(same_cell.run.source, source))
     return Reason("not recorded before" if len(lineage) else "first run")

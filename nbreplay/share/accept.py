@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from pathlib import Path
 
+from nbreplay.digest import Digest
 from nbreplay.errors import StoreUnwritable, UsageError
+from nbreplay.records import CellRun, FileState, TaskRun, from_bytes, to_bytes
 from nbreplay.share import signatures
 from nbreplay.share.archive import Manifest
 from nbreplay.share.signatures import Signed
 from nbreplay.store import Store, accept_subject, accepted_subjects, withdraw_subjects
 
 SIGNER, PACKAGE = "signer:", "package:"
+NOT_KEPT = FileState(digest=Digest("0" * 32))
+"""A file that is never as it was, and cannot be put back."""
 SHORT = 16
 """Characters of a package's digest that name it."""
 
@@ -37,7 +42,30 @@ def accept_records(store: Path, subject: str, label: str) -> int:
     except OSError as e:
         raise StoreUnwritable(f"what you accept cannot be noted ({e}); check your data folder") from e
     with Store.open(store, create=False) as opened:
-        return opened.admit(key)
+        return opened.admit(key, kept_inside)
+
+
+def kept_inside(kind: str, body: bytes) -> bytes:
+    """Return the record *body* without what it would put anywhere else than below the notebook's folder.
+
+    Whoever accepts values does not mean files in their home folder. A file outside counts as not kept: where it is not
+    as it was recorded, the cell or the task that writes it runs, and is seen to.
+    """
+    of: type[CellRun] | type[TaskRun] | None = {"cell": CellRun, "task": TaskRun}.get(kind)
+    if of is None:
+        return body
+    try:
+        run = from_bytes(of, body)
+    except ValueError:
+        return body  # nobody reads it
+    outside = {path: NOT_KEPT for path in run.files_written if not _is_inside(path)}
+    if not outside:
+        return body
+    return to_bytes(dataclasses.replace(run, files_written={**run.files_written, **outside}))
+
+
+def _is_inside(path: str) -> bool:
+    return path.startswith("./") and ".." not in path.split("/")
 
 
 def accepted_rows() -> list[tuple[str, str, str]]:

@@ -127,7 +127,7 @@ class _Planner:
         known = next((k for k in found if k.run.outcome == "ok" and not k.run.saved_reason), None)
         if known is None:
             self._all_doubtful = True  # what it binds is not known
-            reason = "it was not recorded as it is now" if not found else "it failed, or was not kept, when recorded"
+            reason = "it failed, or was not kept, when recorded" if found else self._unknown(cell)
             recorded = found[0].run.run_s if found else None
             return CellPlan(number=cell.number, fate="runs", reason=reason, recorded_s=recorded, tasks=0)
         self.last = known.run
@@ -141,6 +141,13 @@ class _Planner:
         return CellPlan(
             number=cell.number, fate=fate, reason=reason, recorded_s=known.run.run_s, tasks=known.run.tasks.total
         )
+
+    def _unknown(self, cell: FileCell) -> str:
+        """Return why no run has the fingerprint of *cell*: under another Python, equal code has another one."""
+        same = self._lineage.at(cell_id=cell.cell_id, position=cell.number)
+        if same is not None and same.run.source == cell.source and same.run.python not in ("", self._python):
+            return f"recorded with Python {same.run.python}, here is {self._python}"
+        return "it was not recorded as it is now"
 
     def _fate(self, known: Known) -> tuple[Fate, str]:
         run = known.run

@@ -12,7 +12,6 @@ from nbreplay.config import store_beside
 from nbreplay.errors import PackDamaged
 from nbreplay.share.archive import READ_BYTES, Archive, Told, nobody
 from nbreplay.share.layout import MANIFEST, SIGNATURE, is_store_file
-from nbreplay.store import Store
 
 
 def unpack(archive: Archive, folder: Path, told: Told = nobody) -> tuple[Path, Path]:
@@ -51,12 +50,6 @@ def unpack(archive: Archive, folder: Path, told: Told = nobody) -> tuple[Path, P
         if temporary is not None:
             shutil.rmtree(temporary, ignore_errors=True)
     return notebook, store_beside(notebook)
-
-
-def accept(store: Path) -> int:
-    """Give every record of *store* this user's MAC, as if this user had made it; return how many there were."""
-    with Store.open(store, create=False) as with_mac:
-        return with_mac.admit()
 
 
 def _take_place(temporary: Path, folder: Path) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import logging
 import os
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -290,17 +290,20 @@ class Store:
         if rows:
             self._appender.append(FORGET, "forget", [(msgspec.msgpack.encode(rows), ())])
 
-    def admit(self, key: UserKey | None = None) -> int:
+    def admit(self, key: UserKey | None = None, change: Callable[[str, bytes], bytes] = lambda _, body: body) -> int:
         """Take every record as one's own: the user decided to trust this store. Return how many were taken.
 
-        With *key*, derived for whoever made them, they are one's own for as long as that is accepted.
+        With *key*, derived for whoever made them, they are one's own for as long as that is accepted. What is taken is
+        what *change* makes of each kind and body.
         """
         self._check_writable()
         self.refresh()
         strangers = [record for record in self._catalogue.records() if not self._catalogue.is_own(record)]
         strangers.sort(key=lambda record: record.sequence)
         for kind, records in itertools.groupby(strangers, key=lambda record: record.kind):
-            self._appender.append(RECORD, kind, [(bytes(record.body), record.keys) for record in records], key)
+            self._appender.append(
+                RECORD, kind, [(change(kind, bytes(record.body)), record.keys) for record in records], key
+            )
         self.forget(record.place for record in strangers)
         return len(strangers)
 

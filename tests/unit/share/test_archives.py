@@ -85,7 +85,10 @@ def test_a_good_archive_is_accepted_and_read_back(tmp_path):
         "workflow/a\nb.ipynb", "workflow/.ssh/authorized_keys", "workflow/numpy/__init__.py", "workflow/a/../b.csv",
         "workflow//x.csv", "workflow/x.csv/", "workflow/evil.pth", "workflow/ipython_config.py", "workflow/x. /y.csv",
         "software/evil.sh", "binder/postBuild", "binder/start", "data/x.csv", "compute/other.yml",
-        "workflow/IPython.py",
+        "workflow/IPython.py", "workflow/msgspec.py", "workflow/yaml/__init__.py", "workflow/tornado.so",
+        "workflow/lmdb.PY",
+        "workflow/ipython_kernel_config.json", "workflow/jupyter_server_config.json", "workflow/sub/x.pth",
+        "workflow/matplotlibrc", "workflow/SiteCustomize.py", "workflow/click.cpython-311-x86_64-linux-gnu.so",
     ],
 )  # fmt: skip
 def test_a_name_of_another_form_is_refused(tmp_path, name):
@@ -153,6 +156,33 @@ def test_entries_that_share_bytes_are_refused(tmp_path):
         at += 46 + sum(int.from_bytes(data[at + k : at + k + 2], "little") for k in (28, 30, 32))
         number += 1
     path.write_bytes(data)
+    refused(path, "cannot be unpacked")
+
+
+def test_modules_and_data_of_the_notebook_s_own_are_allowed():
+    for name in ("workflow/helper.py", "workflow/my_tools/__init__.py", "workflow/tests/test_x.py",
+                 "workflow/numpy.csv", "workflow/config.json", "workflow/data/click.parquet"):  # fmt: skip
+        assert allowed(name), name
+
+
+def test_bytes_before_and_behind_the_archive_bring_nothing_in(tmp_path):
+    whole = bundle(tmp_path / "whole.nbr").read_bytes()
+    other = bundle(tmp_path / "other.nbr", {"workflow/nb.ipynb": b"{}"}).read_bytes()
+    for name, data in (("before", other + whole), ("behind", whole + other), ("script", b"#!/bin/sh\nevil\n" + whole)):
+        (tmp_path / f"{name}.nbr").write_bytes(data)
+        try:
+            with Archive(tmp_path / f"{name}.nbr") as archive:
+                held = {path: archive.stream(path).read() for path in archive.manifest.files}
+                assert held in (GOOD, {"workflow/nb.ipynb": b"{}"})
+        except PackDamaged:
+            continue
+
+
+def test_a_local_name_that_differs_from_the_listed_one_is_refused(tmp_path):
+    path = bundle(tmp_path / "two-names.nbr")
+    data = path.read_bytes()
+    at = data.index(b"workflow/nb.nbreplay/journals/a1.nbj")
+    path.write_bytes(data[:at] + b"workflow/../../../../../../evil.sh.." + data[at + 36 :])
     refused(path, "cannot be unpacked")
 
 

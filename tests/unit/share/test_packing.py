@@ -19,7 +19,7 @@ from nbreplay.share.archive import Archive
 from nbreplay.share.imports import imports_of, names_in
 from nbreplay.share.notebook import write_notebook
 from nbreplay.share.pack import pack
-from nbreplay.share.unpack import accept, unpack
+from nbreplay.share.unpack import unpack
 from nbreplay.store import Store
 
 LARGE = os.urandom(300_000)
@@ -67,6 +67,11 @@ def contents(store):
     with Store.open(store, create=False, read_only=True) as opened:
         bodies = [(kind, bytes(stored.body)) for kind in ("cell", "task") for stored in opened.scan(kind)]
         return bodies, bytes(opened.get(digest_bytes(LARGE)))
+
+
+def accept(store):
+    with Store.open(store, create=False) as with_key:
+        return with_key.admit()
 
 
 def own(store):
