@@ -211,6 +211,25 @@ def line(key, values):
     print(f"  {key:<28} {statistics.median(values):>12.3f}   ({min(values):.3f} to {max(values):.3f}, n={len(values)})")
 
 
+WISHED = {
+    "store": [
+        ("wall_s_ratio", "storing 1,000 results of 1 MB: time", "<= 1.03 x"),
+        ("cpu_s_ratio", "storing: workers' CPU time", ""),
+        ("peak_mb_ratio", "storing: workers' peak memory", "<= 1.10 x"),
+    ],
+    "large": [("hit_over_memory_ms", "a hit of 80 MB, at its consumer: ms more than from memory", "<= 40 ms")],
+    "small": [("hit_s", "10,000 small hits in one gather: s", "<= 2 s"), ("plain_s", "the same tasks, run: s", "")],
+}
+"""The figures, and what is wished for."""
+
+
+def figures(found):
+    print("\nfigures")
+    for part, rows in WISHED.items():
+        for key, name, wished in rows if part in found else ():
+            print(f"{name:<60} {statistics.median(found[part][key]):10.3f}   {wished}")
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rounds", type=int, default=5)
@@ -232,6 +251,7 @@ def main():
         if chosen.only in (None, "small"):
             found["small"] = small(folder, rounds, 300 if chosen.quick else 10_000)
             table("many small hits", found["small"])
+    figures(found)
     found["versions"] = {
         "python": platform.python_version(),
         "dask": dask.__version__,

@@ -1,8 +1,10 @@
 """What planning tasks costs: a fused array graph repeated, a task planned, a large graph on a scheduler with and
 without.
 
-Run as ``python benchmarks/tasks.py [--rounds N] [--tasks N] [--json FILE]``. Seeds are fixed; medians with minimum and
-maximum; the cost without the cache stands beside it. Threads of one process, so that nothing but the scheduler differs.
+Run as ``python benchmarks/tasks.py [--rounds N] [--tasks N] [--only planner] [--json FILE]``. Seeds are fixed; medians
+with minimum and maximum; the cost without the cache stands beside it. Threads of one process, so that nothing but the
+scheduler differs. All is CPU time, and ratios are of pairs that ran one after the other. Prints one line per figure,
+with what is wished for.
 """
 
 from __future__ import annotations
@@ -47,10 +49,29 @@ def graph_of(size):
     return graph
 
 
-def new_code(size):
+SHORT = """
+def f{n}(x):
+    y = x * {n}
+    return [y, {n}]
+"""
+LONG = """
+def f{n}(x, limit={n}):
+    out = []
+    for i in range(10):
+        y = x * {n} + i
+        if y > limit:
+            out.append(y)
+        else:
+            out.append(-y)
+    total = sum(out)
+    return [total, {n}]
+"""
+
+
+def new_code(size, text):
     """As many functions, each of other code, on one argument each."""
     home = {}
-    exec("\n".join(f"def f{n}(x):\n    y = x * {n}\n    return [y, {n}]" for n in range(size)), home)
+    exec("".join(text.format(n=n) for n in range(size)), home)
     return {f"n-{n}": Task(f"n-{n}", home[f"f{n}"], n) for n in range(size)}
 
 
@@ -63,10 +84,11 @@ def planned(rounds, sizes):
         graph = graph_of(size)
         wanted = [f"t-{n}" for n in range(size - size // 10, size)]
         found[f"known code, {size} tasks"] = [_plan_s(graph, wanted) / size * 1e6 for _ in range(rounds + 1)][1:]
-    found["new code, 1000 tasks"] = []
-    for _ in range(rounds):
-        graph = new_code(1000)
-        found["new code, 1000 tasks"].append(_plan_s(graph, list(graph)) / len(graph) * 1e6)
+    for name, text in (("functions of 2 lines", SHORT), ("functions of 10 lines", LONG)):
+        row = found[f"new code, 1000 {name}"] = []
+        for _ in range(rounds):
+            graph = new_code(1000, text)
+            row.append(_plan_s(graph, list(graph)) / len(graph) * 1e6)
     return {name: summary(values, "us CPU a task") for name, values in found.items()}
 
 
@@ -187,7 +209,36 @@ def large(folder, rounds, size, watch, own):
                     cache.settle()
             cache.close()
             store.close()
-    return {"tasks": size} | {k: summary(v, "s") for k, v in out.items()}
+    compared = {
+        "hook over the run": ratios(out, "recorded_hook_s", "plain_s"),
+        "hook over the call": ratios(out, "recorded_hook_s", "plain_call_s"),
+        "recorded over plain": ratios(out, "recorded_s", "plain_s"),
+        "repeated over plain": ratios(out, "repeated_s", "plain_s"),
+    }
+    return {"tasks": size} | {k: summary(v, "s") for k, v in out.items()} | compared
+
+
+def ratios(numbers, what, base):
+    """Return the ratios of two rows of one run, pair by pair."""
+    return summary([a / b for a, b in zip(numbers[what], numbers[base], strict=True)], "x")
+
+
+def table(found):
+    """Print each figure with what is wished for."""
+    for name, row in found["planner"].items():
+        line(f"planning, {name}", row, "<= 100 us" if name.startswith("new") else "<= 20 us")
+    if "large" in found:
+        large, size = found["large"], found["large"]["tasks"]
+        line(f"planning {size} tasks, of the whole run without it", large["hook over the run"], "<= 0.5 x")
+        line(f"planning {size} tasks, of the scheduler's own call", large["hook over the call"], "<= 1 x")
+        line(f"the whole run of {size} tasks, repeated", large["repeated over plain"], "")
+        line(f"the whole run of {size} tasks, recorded", large["recorded over plain"], "")
+        line("planning an array's graph again", found["array"]["planned_ms"], "")
+
+
+def line(name, row, wished):
+    numbers = f"{row['median']:10.2f} {row['unit']:<14} ({row['min']:.2f} to {row['max']:.2f}, n={row['n']})"
+    print(f"{name:<58} {numbers:<50} {wished}")
 
 
 def main():
@@ -195,6 +246,7 @@ def main():
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--tasks", type=int, default=10_000, help="of the large graph")
     options.add_argument("--quick", action="store_true", help="smallest sizes, one round: does it work")
+    options.add_argument("--only", choices=["planner"], help="no clusters")
     options.add_argument("--json", type=Path)
     chosen = options.parse_args()
     if chosen.quick:
@@ -211,13 +263,13 @@ def main():
                 "distributed": distributed.__version__,
             },
             "planner": planned(chosen.rounds, sizes),
-            "array": arrays(folder, chosen.rounds, watch),
-            "large": large(folder, max(1, min(chosen.rounds, 3)), chosen.tasks, watch, own),
         }
-    text = json.dumps(found, indent=1)
+        if chosen.only is None:
+            found["array"] = arrays(folder, chosen.rounds, watch)
+            found["large"] = large(folder, chosen.rounds, chosen.tasks, watch, own)
+    table(found)
     if chosen.json:
-        chosen.json.write_text(text)
-    print(text)
+        chosen.json.write_text(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":
