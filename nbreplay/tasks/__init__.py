@@ -6,6 +6,7 @@
     planner.py                         what of a graph must run (pure)
     ledger.py tally.py report.py       task records; counting; what processes tell each other
     scheduler_plugin.py planning.py    in the scheduler: plan a graph,
+    in_flight.py orders.py               share what runs, ask workers to watch,
     finishing.py rewind.py swap.py       record and look K up, undo a hit, surgery on tasks
     worker_plugin.py traced.py         in workers: watch a task,
     writer.py load.py shim.py            write its result, load one; what is sent

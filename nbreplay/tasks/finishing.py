@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from nbreplay.records import TaskRun, from_bytes
 from nbreplay.tasks.awaited import Awaited
 from nbreplay.tasks.entries import Entry, Session
-from nbreplay.tasks.planning import order
+from nbreplay.tasks.orders import order
 from nbreplay.tasks.report import ANNOTATION, Report, Stored
 from nbreplay.tasks.runs import compared, compared_with_first, content_of, inherit, learn, refuse, served
 from nbreplay.tasks.shape import Key

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from dask._task_spec import GraphNode, Task
 
 from nbreplay.digest import Digest, Fingerprint
-from nbreplay.records import from_bytes, to_bytes
 from nbreplay.tasks import swap
 from nbreplay.tasks.entries import Entry, Session
+from nbreplay.tasks.in_flight import InFlight
+from nbreplay.tasks.orders import COUNTED, order
 from nbreplay.tasks.planner import Known, Plan, Print, last_layer, plan
 from nbreplay.tasks.prints import make_shaper
 from nbreplay.tasks.process_options import state
-from nbreplay.tasks.report import ANNOTATION, Order
 from nbreplay.tasks.shape import Key, data_leaf
 from nbreplay.tasks.shuffles import RECEIVES
 
 if TYPE_CHECKING:
     from nbreplay.tasks.scheduler_plugin import TaskCachePlugin
-
-COUNTED = "task"
-"""Kind of shape that is counted: aliases and data compute nothing."""
 
 
 class Planning:
@@ -117,7 +112,7 @@ class Planning:
                 holds=ledger.holds,
                 known=known,
                 never=never,
-                in_flight=_InFlight(self.plugin, session) if session.serve else None,
+                in_flight=InFlight(self.plugin, session) if session.serve else None,
                 root=ledger.root,
                 serve=session.serve,
                 again=ledger.again,
@@ -225,92 +220,6 @@ class Planning:
         self.plugin.quiet.add(ts.key)
         # Scattered data must stay until the load has worked: it could not be made again.
         return swap.swap(ts, load, anchors)
-
-
-class _InFlight(Mapping[Fingerprint, Key]):
-    """Tasks that run now, or whose result is in memory, by P; looked at one by one, since there may be many.
-
-    Those of another store are another notebook's: its results would not be kept in ours.
-    """
-
-    def __init__(self, plugin: TaskCachePlugin, session: Session) -> None:
-        self.store = session.ledger.store
-        self.keys_by_print = plugin.in_flight
-        self.entries = plugin.entries
-        self.states = plugin.scheduler.tasks
-
-    def __getitem__(self, provenance: Fingerprint) -> Key:
-        key = self.keys_by_print[provenance]
-        ts = self.states.get(key)
-        if ts is None or ts.state not in ("waiting", "processing", "queued", "no-worker", "memory"):
-            raise KeyError(provenance)
-        entry = self.entries.get(key)
-        if entry is None or entry.provenance != provenance:  # its key may be another task's now
-            raise KeyError(provenance)
-        if entry.session.ledger.store is not self.store:
-            raise KeyError(provenance)
-        # What was read from files, in it or above, may be something else by now, and P does not say so.
-        if entry.refused or (entry.lineage != "" if ts.state == "memory" else entry.paths):
-            raise KeyError(provenance)
-        return key
-
-    def __iter__(self) -> Iterator[Fingerprint]:
-        return (Fingerprint(p) for p in self.keys_by_print)
-
-    def __len__(self) -> int:
-        return len(self.keys_by_print)
-
-
-def order(ts: Any, entry: Entry, *, above_s: float = 0.0) -> None:
-    """Ask the worker to watch *ts* when it runs; *above_s* are seconds of ancestors whose results are not kept."""
-    session = entry.session
-    if not session.workers_fit or not (session.record or session.serve):
-        return
-    if entry.shape is None or entry.shape.kind != COUNTED or ts.actor or "a coroutine" in entry.refused:
-        return
-    ledger = session.ledger
-    packed = _packed(
-        str(ledger.store.path),
-        str(ledger.root),
-        entry.keep,
-        session.record,
-        ledger.settings.scheduler_transfer_bytes,
-        ledger.settings.inline_result_bytes,
-        entry.shape.own() if entry.shape.by_reference else b"",
-        above_s,
-        session.salt,
-    )
-    if entry.expected is not None:
-        packed = to_bytes(dataclasses.replace(from_bytes(Order, packed), **ledger.expecting(entry.expected)))
-    ts.annotations = {**(ts.annotations or {}), ANNOTATION: packed}
-
-
-@lru_cache(1024)
-def _packed(
-    store: str,
-    root: str,
-    keep: bool,
-    record: bool,
-    transfer: int,
-    inline: int,
-    shape: bytes,
-    above_s: float,
-    salt: str,
-) -> bytes:
-    """Most tasks of a graph are ordered alike."""
-    return to_bytes(
-        Order(
-            store=store,
-            root=root,
-            keep=keep,
-            record=record,
-            transfer_bytes=transfer,
-            inline_bytes=inline,
-            shape=shape,
-            salt=salt,
-            above_s=above_s,
-        )
-    )
 
 
 @contextmanager

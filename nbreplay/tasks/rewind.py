@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbreplay.tasks import swap
 from nbreplay.tasks.entries import Entry
-from nbreplay.tasks.planning import COUNTED, order
+from nbreplay.tasks.orders import COUNTED, order
 from nbreplay.tasks.shape import Key
 
 if TYPE_CHECKING:
