@@ -65,6 +65,9 @@ class Change:
     exact : bool
         False where Dask makes tasks whose number is not ours to say, or where it is open whether the cell that asks
         for them runs: then only *executed* of the names in *tasks* is compared.
+    racing : mapping
+        How many tasks of a name may be executed instead of served: such as saw, while they were recorded, what another
+        task was just about to make.
     trap : str
         What goes wrong here if something is not seen.
     """
@@ -79,6 +82,7 @@ class Change:
     may: tuple[int, ...] = ()
     tasks: Mapping[str, Tasks] = field(default_factory=dict)
     exact: bool = True
+    racing: Mapping[str, int] = field(default_factory=dict)
     trap: str = ""
 
 

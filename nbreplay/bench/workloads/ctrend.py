@@ -123,6 +123,10 @@ PHASES = ("load_and_clean", "monthly_anomalies", "annual_means", "trend")
 BASE = Edit(cell=1, old="BASE = (1991, 2020)", new="BASE = (1981, 2010)")
 
 
+RACING = {"load_and_clean": 1}
+"""Of two workers that find no folder for the results, one makes it, and the other recorded that there was none."""
+
+
 def per_phase(*of_each: Tasks) -> dict[str, Tasks]:
     """Return *of_each* by the name of its phase."""
     return dict(zip(PHASES, of_each, strict=True))
@@ -140,6 +144,7 @@ def changes(p: Parameters) -> tuple[Change, ...]:
             edits=(BASE,),
             cells=(1, 5, 6, 7, 8),
             tasks=new_base,
+            racing=RACING,
             trap="no edge in any graph says that phase 2 reads what phase 1 wrote",
         ),
         Change(
@@ -147,6 +152,7 @@ def changes(p: Parameters) -> tuple[Change, ...]:
             edits=(Edit(cell=2, old="seeds = list(range(N))", new="seeds = [*range(3), 1003, *range(4, N)]"),),
             cells=(2, 5, 6, 7, 8),
             tasks=one_station,
+            racing=RACING,
             trap="digests of files are inputs",
         ),
         Change(
@@ -154,6 +160,7 @@ def changes(p: Parameters) -> tuple[Change, ...]:
             edits=(Edit(cell=1, old=f"N = {n}", new=f"N = {n + 1}"),),
             cells=(1, 2, 5, 6, 7, 8),
             tasks=per_phase(Tasks(executed=1, hit=n), Tasks(executed=1, hit=n), one, one),
+            racing=RACING,
         ),
         Change(
             name="cleaned-deleted",
@@ -161,6 +168,7 @@ def changes(p: Parameters) -> tuple[Change, ...]:
             remove=("out/cleaned/1.csv", "out/cleaned/2.csv", "out/cleaned/3.csv"),
             cells=(1, 5, 6, 7, 8),
             tasks=new_base,
+            racing=RACING,
             trap="put back before phase 2 reads them",
         ),
         Change(
@@ -175,6 +183,7 @@ def changes(p: Parameters) -> tuple[Change, ...]:
             ),
             cells=(1, 5, 6, 7, 8),
             tasks=new_base,
+            racing=RACING,
             trap="put back as recorded",
         ),
         Change(
@@ -182,6 +191,7 @@ def changes(p: Parameters) -> tuple[Change, ...]:
             move=True,
             cells=(1, 2, 5, 6),  # what 7 and 8 read is equal
             tasks=per_phase(Tasks(hit=n), Tasks(hit=n), Tasks(hit=1), Tasks(hit=1)),
+            racing=RACING,
             trap="absolute paths below the folder",
         ),
         Change(

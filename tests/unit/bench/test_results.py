@@ -142,6 +142,15 @@ def test_a_cell_or_task_more_or_less_than_the_oracle_s_is_seen(change, tasks):
     assert list(against_oracle(run(tasks=tasks), change))
 
 
+def test_a_task_that_raced_when_it_was_recorded_may_run_and_no_other():
+    change = Change(name="c", cells=(2,), tasks={"f": Tasks(hit=5)}, racing={"f": 1})
+    assert list(against_oracle(run(tasks={"f": Tasks(hit=5)}), change)) == []
+    assert list(against_oracle(run(tasks={"f": Tasks(executed=1, hit=4)}), change)) == []
+    assert list(against_oracle(run(tasks={"f": Tasks(executed=2, hit=3)}), change))
+    assert list(against_oracle(run(tasks={"f": Tasks(executed=1, hit=5)}), change))
+    assert list(against_oracle(run(tasks={"f": Tasks(hit=4)}), change))
+
+
 def test_a_cluster_that_nobody_needs_is_seen():
     change = Change(name="c", cells=(2,))
     assert list(against_oracle(run(), change)) == []
