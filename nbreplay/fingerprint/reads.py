@@ -16,6 +16,7 @@ from nbreplay.fingerprint.outside import IMPORT_ITSELF, Read
 from nbreplay.fingerprint.patched import patches
 from nbreplay.fingerprint.unloaded import unloaded
 from nbreplay.fingerprint.walker import Walker
+from nbreplay.kinds import is_a
 
 _UNBOUND = object()
 _NO_CLASSES = frozenset({object, FunctionType, ModuleType, BuiltinFunctionType, *LEAVES, list, dict, tuple, set})
@@ -44,7 +45,7 @@ def reads_of(w: Walker, fn: FunctionType, record: CodeRecord) -> Iterator[Any]:
             if read.module or read.level:
                 taken = {each.attributes[0] for each in record.reads if each.module == read.module and each.attributes}
                 w.out += unloaded(w, _module_name(read, namespace), tuple(sorted(taken - {IMPORT_ITSELF})))
-        elif isinstance(value, ModuleType) and read.attributes[used : used + 1] == (IMPORT_ITSELF,):
+        elif is_a(value, ModuleType) and read.attributes[used : used + 1] == (IMPORT_ITSELF,):
             where = packages.installed(value.__name__)
             w.out += b"import" + (text(where.name) + text(where.version) if where else b"")
         else:
@@ -97,7 +98,7 @@ def _look_up(read: Read, namespace: dict[str, Any]) -> tuple[Any, int, str]:
     if value is not _UNBOUND and not read.module and not read.level and read.name not in namespace:
         path = f"builtins:{read.name}"
     for name in read.attributes:
-        if not isinstance(value, ModuleType) or name == IMPORT_ITSELF:
+        if not is_a(value, ModuleType) or name == IMPORT_ITSELF:
             break
         module = value.__name__
         found = packages.attribute(value, name)
@@ -119,13 +120,13 @@ def _refuse(w: Walker, read: Read, value: Any, used: int, path: str, record: Cod
             assert refusal is not None
             w.refusals[refusal] = None
     taken = read.attributes[used : used + 1]
-    if isinstance(value, ModuleType) and taken != (IMPORT_ITSELF,):
+    if is_a(value, ModuleType) and taken != (IMPORT_ITSELF,):
         if packages.installed(value.__name__) is not None or value.__name__ == "__main__":
             for refusal in refusals.escaping(value.__name__, record.names | record.strings):
                 w.refusals[refusal] = None
-    elif isinstance(value, threading.local) and packages.installed(module) is None:
+    elif is_a(value, threading.local) and packages.installed(module) is None:
         w.refuse("dynamic", f"{_shown(read, used)} holds other values in each thread")
-    elif isinstance(value, type):
+    elif is_a(value, type):
         _refuse_type(w, value, taken, record)
     module, own = _whose(value)
     if refused_names.SEEDED_BY_KEYWORD.get(own) == module.partition(".")[0]:
@@ -163,4 +164,4 @@ def _refuse_type(w: Walker, cls: type, taken: tuple[str, ...], record: CodeRecor
 
 def _is_users(value: Any) -> bool:
     """Say whether a function was put under a library's name by the user."""
-    return isinstance(value, FunctionType) and packages.installed(value.__globals__.get("__name__")) is None
+    return is_a(value, FunctionType) and packages.installed(value.__globals__.get("__name__")) is None

@@ -18,6 +18,7 @@ from nbreplay.fingerprint.classes import write_type_of
 from nbreplay.fingerprint.leaves import framed, length, text
 from nbreplay.fingerprint.openers import CHOOSERS, OPENERS, Opener, Parts
 from nbreplay.fingerprint.walker import Walker
+from nbreplay.kinds import is_a
 
 DATABASE_MAX_BYTES = 64 << 20
 """A larger database in memory is not looked into: it equals nothing."""
@@ -46,10 +47,10 @@ def write_suspended(w: Walker, obj: Any) -> Parts:
 
 def _of_host(w: Walker, obj: Any) -> bool:
     """Whether *obj* belongs to whoever runs it: its globals, modules, an event loop's hooks."""
-    owner = getattr(obj, "__self__", None) if isinstance(obj, types.MethodType) else obj
+    owner = getattr(obj, "__self__", None) if is_a(obj, types.MethodType) else obj
     if type(owner).__module__.partition(".")[0] in ("asyncio", "tornado", "ipykernel", "IPython"):
         return True
-    return obj is w.home or isinstance(obj, types.ModuleType | types.FrameType) or type(obj) is types.CodeType
+    return obj is w.home or is_a(obj, types.ModuleType | types.FrameType) or type(obj) is types.CodeType
 
 
 def write_file(w: Walker, obj: Any) -> Parts:
@@ -140,7 +141,7 @@ def write_view(w: Walker, obj: Any) -> Parts:
     w.out += b"view" + text(type(obj).__name__)
     mapping = next(each for each in gc.get_referents(obj) if each is not type(obj))
     if type(mapping) is dict and "__module__" in mapping and "__doc__" in mapping:
-        owner = next((each for each in gc.get_referrers(mapping) if isinstance(each, type)), None)
+        owner = next((each for each in gc.get_referrers(mapping) if is_a(each, type)), None)
         if owner is not None:
             return (owner,)
     return (mapping,)
@@ -183,7 +184,7 @@ def write_synchronizer(w: Walker, obj: Any) -> Parts:
         return None
     w.link(obj)
     w.out += b"sync"
-    names = next(names for kind, names in _PARTS_OF if isinstance(obj, kind))
+    names = next(names for kind, names in _PARTS_OF if is_a(obj, kind))
     return (*write_type_of(w, type(obj)), *(getattr(obj, name, None) for name in names))
 
 

@@ -16,6 +16,7 @@ from nbreplay.fingerprint.code import CODES
 from nbreplay.fingerprint.finders import meet_code
 from nbreplay.fingerprint.openers import OPENERS, Parts
 from nbreplay.fingerprint.walker import Walker
+from nbreplay.kinds import is_a
 
 BY_TYPE: tuple[type, ...] = (
     logging.Logger,
@@ -47,7 +48,7 @@ def write_by_type(w: Walker, obj: Any) -> Parts:
             return None
         w.link(obj)
     w.out += b"#"
-    name = getattr(obj, "name", None) if isinstance(obj, logging.Logger) else None
+    name = getattr(obj, "name", None) if is_a(obj, logging.Logger) else None
     if w.exact and type(obj) is weakref.ref and obj.__callback__ is not None:
         name = obj.__callback__
     return (*write_type_of(w, type(obj)), name, *(() if w.exact else _held(w, obj)))
@@ -55,15 +56,15 @@ def write_by_type(w: Walker, obj: Any) -> Parts:
 
 def _held(w: Walker, obj: Any) -> tuple[Any, ...]:
     """Return what code could read from *obj* at this moment: an event's flag, what a weak container holds."""
-    if isinstance(obj, threading.Event):
+    if is_a(obj, threading.Event):
         return (obj._flag,)  # type: ignore[attr-defined]  # is_set() could be the user's
-    if isinstance(obj, threading.Semaphore):
+    if is_a(obj, threading.Semaphore):
         return (obj._value,)
-    if isinstance(obj, weakref.WeakSet):
+    if is_a(obj, weakref.WeakSet):
         return (w.hold(set(obj)),)
-    if isinstance(obj, weakref.WeakKeyDictionary | weakref.WeakValueDictionary):
+    if is_a(obj, weakref.WeakKeyDictionary | weakref.WeakValueDictionary):
         return (w.hold(list(obj.items())),)
-    if isinstance(obj, weakref.ReferenceType):
+    if is_a(obj, weakref.ReferenceType):
         return (obj(),)
     return ()
 

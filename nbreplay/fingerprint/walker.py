@@ -33,6 +33,7 @@ from nbreplay.fingerprint.openers import FINISHERS, Opener, Parts, fill, opener_
 from nbreplay.fingerprint.refusals import Refusal
 from nbreplay.fingerprint.refused_names import Kind
 from nbreplay.foreign import GUARD, LIMIT_S, Overdue, TooSlow
+from nbreplay.kinds import is_a
 
 ALGORITHM = b"nbreplay-fingerprint-3"
 """Changes whenever the same value would be written differently."""
@@ -173,7 +174,7 @@ class Walker:
         module, qualname = type.__dict__["__module__"].__get__(cls), type.__dict__["__qualname__"].__get__(cls)
         name = f"{module}.{qualname}" if type(module) is str else str.__str__(qualname)
         self.opaque.append(name)
-        if self.collecting and not isinstance(obj, BaseException) and cls.__module__.partition(".")[0] not in _HOSTS:
+        if self.collecting and not is_a(obj, BaseException) and cls.__module__.partition(".")[0] not in _HOSTS:
             self._link_held(obj)
         self.refuse("opaque", f"an object of type {name} {why}")
         self.out += b"?" + text(name) + os.urandom(16)
@@ -185,7 +186,7 @@ class Walker:
         for _ in range(_HIDDEN_LEVELS):
             held = [each for each in gc.get_referents(*front) if each is not self.home and each is not self.main]
             self.objects.update((id(each), each) for each in held if _may_be_shared(each))
-            front = [each for each in held if isinstance(each, _LEADING)][:_HIDDEN_MOST]
+            front = [each for each in held if is_a(each, _LEADING)][:_HIDDEN_MOST]
 
     def component(self, label: str, name: str, start: int, subject: Any) -> None:
         """Note as a component what was written since *start*."""

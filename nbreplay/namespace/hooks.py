@@ -22,6 +22,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from nbreplay.fingerprint import Mode, Walk, WalkStopped, walk
+from nbreplay.kinds import is_a
 from nbreplay.namespace.hidden import shareable
 from nbreplay.namespace.live import Live
 from nbreplay.namespace.manifest import is_name
@@ -106,13 +107,13 @@ def _is_users(live: Live, value: Any) -> bool:
     for _ in range(4):
         if value is None:
             return False
-        if isinstance(value, partial):
+        if is_a(value, partial):
             value = value.func
-        elif isinstance(value, MethodType):
+        elif is_a(value, MethodType):
             if _is_code(live, value.__func__):
                 return True
             value = value.__self__
-        elif isinstance(value, BuiltinFunctionType):
+        elif is_a(value, BuiltinFunctionType):
             value = value.__self__
         else:
             break
@@ -120,4 +121,4 @@ def _is_users(live: Live, value: Any) -> bool:
 
 
 def _is_code(live: Live, value: Any) -> bool:
-    return isinstance(value, FunctionType) and value.__globals__ is live.user_ns
+    return is_a(value, FunctionType) and value.__globals__ is live.user_ns

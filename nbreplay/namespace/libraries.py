@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from types import ModuleType
 
+from nbreplay.kinds import is_a, module_of
 from nbreplay.namespace.live import Live
 from nbreplay.namespace.touched import CellNames
 from nbreplay.serialize.of_matplotlib import open_figures
@@ -63,13 +64,13 @@ def _used(live: Live, names: Iterable[str]) -> set[str]:
     used: set[str] = set()
     for name in names:
         value = live.user_ns.get(name)
-        if isinstance(value, ModuleType):
+        if is_a(value, ModuleType):
             used |= _tops([value.__name__])
         elif value is None and name in live.unloaded:
             used |= _of_unit(live, name)
-        elif callable(value) and not isinstance(value, StandIn):
-            module = getattr(value, "__module__", None)
-            if isinstance(module, str) and module != "__main__":
+        elif type(value) is not StandIn and callable(value):
+            module = module_of(value)
+            if module is not None and module != "__main__":
                 used |= _tops([module])
     return used
 

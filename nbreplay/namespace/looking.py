@@ -9,6 +9,7 @@ from typing import Any
 
 from nbreplay.digest import combine
 from nbreplay.fingerprint import Mode, Walk, walk
+from nbreplay.kinds import is_a
 from nbreplay.namespace.figures import figure_of, of_library
 from nbreplay.namespace.hidden import hidden_state, shareable
 from nbreplay.namespace.known import Known
@@ -67,7 +68,7 @@ def look(
     # Definitions are referred to in a pickle, not held: a sample would not show that they changed.
     small = found.size_bytes <= live.settings.small_unit_bytes and known.token is None and not is_definition(node)
     small = small and not found.unpickled
-    live.quick.take(node, value, small=small and type(value) not in ATOMS and not isinstance(value, type))
+    live.quick.take(node, value, small=small and type(value) not in ATOMS and not is_a(value, type))
     live.partition.put(node, known.ids, known.spans, known.labels)
     return known
 

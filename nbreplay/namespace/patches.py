@@ -20,6 +20,7 @@ from nbreplay.errors import NbreplayError
 from nbreplay.files import paths
 from nbreplay.fingerprint import Mode, WalkStopped, walk
 from nbreplay.fingerprint.packages import installed
+from nbreplay.kinds import is_a, module_of
 from nbreplay.namespace.ambient import MODULE, Probe
 from nbreplay.serialize import codecs
 
@@ -75,11 +76,11 @@ def _state(name: str) -> ModuleState:
     values = {
         key: value
         for key, value in vars(module).items()
-        if not (key.startswith("__") and key.endswith("__")) and not isinstance(value, ModuleType)
+        if not (key.startswith("__") and key.endswith("__")) and not is_a(value, ModuleType)
     }
     if local:
         for key, value in list(values.items()):
-            if isinstance(value, type) and value.__module__ == name and value.__qualname__ == key:
+            if is_a(value, type) and value.__module__ == name and value.__qualname__ == key:
                 values.update((f"{key}.{each}", held) for each, held in vars(value).items() if _is_plain_name(each))
     digests = {}
     for key, value in values.items() if local else ():
@@ -216,21 +217,21 @@ def _called(tree: ast.AST, namespace: Mapping[str, Any]) -> Iterator[str]:
         if not isinstance(node, ast.Call):
             continue
         value = _value(node.func, namespace)
-        module = getattr(value, "__module__", None)
+        module = module_of(value)
         if isinstance(module, str):
             yield module
         if isinstance(node.func, ast.Attribute):
             base = _value(node.func.value, namespace)
-            if isinstance(base, ModuleType):
+            if is_a(base, ModuleType):
                 yield base.__name__
 
 
 def _has_state(module: ModuleType) -> bool:
     """Whether *module* holds something that its own code can change."""
     for name, value in vars(module).items():
-        if name.startswith("__") or isinstance(value, ModuleType | type):
+        if name.startswith("__") or is_a(value, ModuleType | type):
             continue
-        if isinstance(value, FunctionType):
+        if is_a(value, FunctionType):
             if any(each.opname in ("STORE_GLOBAL", "DELETE_GLOBAL") for each in dis.get_instructions(value)):
                 return True
         elif _links(value):
@@ -239,7 +240,7 @@ def _has_state(module: ModuleType) -> bool:
 
 
 def _links(value: Any) -> bool:
-    return type(value) in _DATA or (type(value).__module__ not in _NO_DATA and not isinstance(value, type))
+    return type(value) in _DATA or (type(value).__module__ not in _NO_DATA and not is_a(value, type))
 
 
 # ---------------------------------------------------------------- which modules
@@ -260,13 +261,13 @@ def modules_at_risk(source: str, namespace: Mapping[str, Any], names: Iterable[s
     found: set[str] = set()
     for name in names:
         value = namespace.get(name)
-        if isinstance(value, ModuleType) and installed(value.__name__) is None and value.__name__ != "__main__":
+        if is_a(value, ModuleType) and installed(value.__name__) is None and value.__name__ != "__main__":
             found.add(value.__name__)
             continue
-        for module in (getattr(value, "__module__", None), getattr(type(value), "__module__", None)):
-            if isinstance(module, str) and module in sys.modules and module != "__main__" and installed(module) is None:
+        for module in (module_of(value), module_of(type(value))):
+            if module is not None and module in sys.modules and module != "__main__" and installed(module) is None:
                 found.add(module)
-        if isinstance(value, FunctionType) and _stores_attributes(value):
+        if is_a(value, FunctionType) and _stores_attributes(value):
             found.update(
                 other.__name__
                 for each in value.__code__.co_names
@@ -294,9 +295,9 @@ def _stored_on(tree: ast.AST, namespace: Mapping[str, Any]) -> Iterator[str]:
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("setattr", "delattr"):
             base = node.args[0] if node.args else None
         value = None if base is None else _value(base, namespace)
-        if isinstance(value, ModuleType):
+        if is_a(value, ModuleType):
             yield value.__name__
-        elif isinstance(value, type) and value.__module__ in sys.modules and installed(value.__module__) is None:
+        elif is_a(value, type) and value.__module__ in sys.modules and installed(value.__module__) is None:
             yield value.__module__
 
 
@@ -305,5 +306,5 @@ def _value(node: ast.expr, namespace: Mapping[str, Any]) -> Any:
         return namespace.get(node.id, sys.modules.get(node.id))  # the cell itself may import it
     if isinstance(node, ast.Attribute):
         base = _value(node.value, namespace)
-        return vars(base).get(node.attr) if isinstance(base, ModuleType) else None
+        return vars(base).get(node.attr) if is_a(base, ModuleType) else None
     return None

@@ -15,6 +15,7 @@ from typing import Any
 from nbreplay.digest import Digest, combine
 from nbreplay.files import FileDigests, paths, portable, unseen
 from nbreplay.fingerprint.packages import installed
+from nbreplay.kinds import is_a
 from nbreplay.records import FileState
 
 
@@ -97,14 +98,14 @@ class LocalModules:
 
     def _named(self, value: Any) -> Iterator[str]:
         """Yield the local modules that *value* is, comes from, or names in its code."""
-        if isinstance(value, ModuleType):
+        if is_a(value, ModuleType):
             names: list[Any] = [value.__name__]
         else:
             names = [getattr(value, "__module__", None), getattr(type(value), "__module__", None)]
         for name in names:
             if name in self._loaded:
                 yield name
-        if isinstance(value, FunctionType):
+        if is_a(value, FunctionType):
             yield from self._in_code(value.__code__)
 
     def _in_code(self, code: CodeType) -> Iterator[str]:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 from nbreplay.fingerprint.packages import installed
+from nbreplay.kinds import is_a
 
 _REGISTERS = {
     ("codecs", "register"): "a codec",
@@ -68,22 +69,23 @@ def _is_store(node: ast.Subscript) -> bool:
 
 
 def _stored(owner: Any, name: str) -> Iterator[str]:
-    if isinstance(owner, type) and owner.__module__ != "__main__" and installed(owner.__module__) is not None:
+    if is_a(owner, type) and owner.__module__ != "__main__" and installed(owner.__module__) is not None:
         yield f"it changes the class {owner.__module__}.{owner.__qualname__}, which is not kept"
-    elif isinstance(owner, ModuleType) and owner.__name__ != "__main__":
+    elif is_a(owner, ModuleType) and owner.__name__ != "__main__":
         value = vars(owner).get(name)
-        if isinstance(value, FunctionType | type) and value.__module__ == "__main__":
+        if is_a(value, FunctionType | type) and value.__module__ == "__main__":
             yield f"it sets {owner.__name__}.{name} to a {type(value).__name__} of the notebook"
 
 
 def _origin(node: ast.expr, namespace: Mapping[str, Any]) -> tuple[str, str]:
     """Return the module and the attribute that *node* names."""
     if isinstance(node, ast.Name):
-        value = namespace.get(node.id)
-        return str(getattr(value, "__module__", "")), str(getattr(value, "__name__", ""))
+        value: Any = namespace.get(node.id)
+        if type(value) in (FunctionType, BuiltinFunctionType):  # others may answer by raising: a user's, a hole's
+            return str(value.__module__), str(value.__name__)
     if isinstance(node, ast.Attribute):
         base = _value(node.value, namespace)
-        if isinstance(base, ModuleType):
+        if is_a(base, ModuleType):
             return base.__name__, node.attr
     return "", ""
 
@@ -93,6 +95,6 @@ def _value(node: ast.expr, namespace: Mapping[str, Any]) -> Any:
         return namespace.get(node.id)
     if isinstance(node, ast.Attribute):
         base = _value(node.value, namespace)
-        if isinstance(base, ModuleType | type):
+        if is_a(base, ModuleType | type):
             return vars(base).get(node.attr)
     return None

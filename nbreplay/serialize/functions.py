@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any
 
+from nbreplay.kinds import is_a
 from nbreplay.serialize.session import Session, current
 
 Reduced = tuple[Any, ...]
@@ -23,7 +24,7 @@ def frozen(value: object, depth: int = 4) -> bool:
     """Whether *value* holds no data that can change: an atom, a definition, or a tuple or frozenset of such."""
     if isinstance(value, tuple | frozenset) and type(value) in (tuple, frozenset):
         return depth > 0 and all(frozen(item, depth - 1) for item in value)
-    return type(value) in _ATOMS or value is Ellipsis or isinstance(value, type | ModuleType | BuiltinFunctionType)
+    return type(value) in _ATOMS or value is Ellipsis or is_a(value, type | ModuleType | BuiltinFunctionType)
 
 
 def plain(function: FunctionType) -> bool:

@@ -17,6 +17,7 @@ from sys import getrefcount
 from typing import Any
 
 from nbreplay.foreign import GUARD, Overdue, TooSlow
+from nbreplay.kinds import is_a
 from nbreplay.serialize import classes, frames, functions, libraries, of_builtins, reducers, shared_state
 from nbreplay.serialize.arrays import Memories, Memory
 from nbreplay.serialize.functions import Reduced, importable
@@ -102,7 +103,7 @@ class Reducers:
         alone = reducers.BY_TYPE.get(kind)
         if alone is not None:
             return alone(obj)
-        if isinstance(obj, type):
+        if is_a(obj, type):
             return self.reduce_type(obj)
         top = kind.__module__.partition(".")[0]
         if top == "numpy":
@@ -191,7 +192,7 @@ class Reducers:
         """Try everything here, pickle's own way included, so that one object that refuses costs only itself."""
         try:
             found = self._reduce(obj)
-            if found is NotImplemented and not isinstance(obj, type | types.FunctionType):
+            if found is NotImplemented and not is_a(obj, type | types.FunctionType):
                 found = obj.__reduce_ex__(5)
             if isinstance(found, str) and not importable(obj, found):
                 raise TypeError(f"{found} is not what an import gives")

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from types import FunctionType
 from typing import Any
 
+from nbreplay.kinds import is_a
+
 Definition = type | FunctionType
 
 _local = threading.local()
@@ -98,13 +100,13 @@ class Session:
             del self.lineages[id(old)]
         self.objects[lineage] = obj
         self.lineages[id(obj)] = lineage
-        if isinstance(obj, type):
+        if is_a(obj, type):
             self.note_methods(obj)
 
     def note_methods(self, cls: type) -> None:
         """Remember which functions belong to *cls*."""
         for name, value in list(vars(cls).items()):
-            function = getattr(value, "__func__", value) if isinstance(value, staticmethod | classmethod) else value
+            function = getattr(value, "__func__", value) if is_a(value, staticmethod | classmethod) else value
             # A function made elsewhere and put into the class is not its own; one with a closure is data.
             if (
                 isinstance(function, FunctionType)
@@ -118,7 +120,7 @@ class Session:
         obj = self.objects.pop(lineage, None)
         if obj is not None and self.lineages.get(id(obj)) == lineage:
             del self.lineages[id(obj)]
-        if isinstance(obj, type):
+        if is_a(obj, type):
             for key in [key for key, (cls, _) in self.methods.items() if cls is obj]:
                 del self.methods[key]
 

@@ -11,7 +11,7 @@ PACKAGE = Path(nbreplay.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 LAYERS = {
-    "digest": 0, "errors": 0, "foreign": 0, "credentials": 0.5,
+    "digest": 0, "errors": 0, "foreign": 0, "kinds": 0, "credentials": 0.5,
     "config": 1, "records": 1,
     "serialize": 2, "fingerprint": 2, "store": 2,
     # files keeps what it saw as digests and blobs, so it stands on the store and the fingerprints beside it.
