@@ -19,8 +19,10 @@ from state_table import EXACT, REPORTED
 HOOK = Path(__file__).parent / "hook"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _HOLE = "HoleUsed"
-LONGEST_S = 40
+LONGEST_S = 100
 """Seconds for one cell; the machine may be busy."""
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""Threads of several kernels that wait for each other in a loop take each other's processors."""
 
 
 @dataclass
@@ -52,7 +54,7 @@ class Seen:
 def run_batch(states, launched, folder):
     """Return what each kernel showed, by way and by name of the state."""
     settings = {key: value for state in states for key, value in state.settings.items()}
-    key = {**settings, "NBREPLAY_KEY_FILE": str(folder / "key")}
+    key = {**ONE_THREAD, **settings, "NBREPLAY_KEY_FILE": str(folder / "key")}
     numbered = _number(states)
     folders = {way: folder / way for way in ("plain", "audit", "served", "jump")}
     for way in ("plain", "audit"):
