@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
 from typing import Any
+
+from nbreplay.kinds import is_a
 
 _CLOCK = "clock"
 _FRESH = "fresh identifier"
@@ -58,6 +61,25 @@ def static_marks(transformed: str, namespace: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(_marks(tree, namespace)))
 
 
+_INPUT = r"In|_ih|_i{1,3}|_i\d+"
+_INPUT_NAME = re.compile(_INPUT)
+_INPUT_WORD = re.compile(rf"(?<!\w)({_INPUT})(?!\w)")
+_OF_HISTORY = re.compile(
+    r"\b(history_manager|input_hist_parsed|input_hist_raw)\b"
+    r"|run_(line|cell)_magic\('(history|hist|recall|rep|rerun|macro|save|pastebin|notebook|edit|logstart|logstate)'"
+)
+
+
+def reads_inputs(transformed: str, names: Iterable[str], everything: bool) -> bool:
+    """Whether a cell may read the text of cells: IPython keeps it, and no digest says that it was edited.
+
+    *names* are those that the cell reaches and no cell bound; with *everything*, a word in a string may be one.
+    """
+    if any(_INPUT_NAME.fullmatch(name) for name in names) or _OF_HISTORY.search(transformed):
+        return True
+    return everything and _INPUT_WORD.search(transformed) is not None
+
+
 def _marks(tree: ast.AST, namespace: Mapping[str, Any]) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Name | ast.Attribute):
@@ -89,9 +111,9 @@ def _origin(node: ast.Name | ast.Attribute, namespace: Mapping[str, Any]) -> tup
             return str(getattr(value, "__module__", "")), str(getattr(value, "__name__", ""))
         return "", ""
     base = _value(node.value, namespace)
-    if isinstance(base, ModuleType):
+    if is_a(base, ModuleType):
         return base.__name__, node.attr
-    if isinstance(base, type):
+    if is_a(base, type):
         return f"{base.__module__}.{base.__qualname__}", node.attr
     return "", ""
 
@@ -101,6 +123,6 @@ def _value(node: ast.expr, namespace: Mapping[str, Any]) -> Any:
         return namespace.get(node.id)
     if isinstance(node, ast.Attribute):
         base = _value(node.value, namespace)
-        if isinstance(base, ModuleType):
+        if is_a(base, ModuleType):
             return vars(base).get(node.attr)
     return None

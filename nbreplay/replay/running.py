@@ -17,7 +17,7 @@ from nbreplay.replay.commit import Committed, Job
 from nbreplay.replay.explain import Reason
 from nbreplay.replay.late import NEVER, UNFINISHED
 from nbreplay.replay.logs import logging_changed, logging_state, names_logging
-from nbreplay.replay.marks import static_marks
+from nbreplay.replay.marks import reads_inputs, static_marks
 from nbreplay.replay.match import PYTHON
 from nbreplay.replay.place import bound_to
 from nbreplay.replay.process_state import process_changes
@@ -256,6 +256,9 @@ class Running:
         elsewhere = self._runs_elsewhere(capture)
         if elsewhere:
             refusals = [*refusals, elsewhere]
+        unbound = self.reads.names.keys() - self.session.tracker.states.keys()
+        if reads_inputs(self.request.transformed, unbound, bool(self.touched.everything)):
+            refusals = [*refusals, "it reads the text of cells"]
         set_up = process_changes(self.request.transformed, self.session.tracker.user_ns)
         if set_up:
             refusals = [*refusals, *set_up]

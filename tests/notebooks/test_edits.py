@@ -383,6 +383,12 @@ SCENARIOS = [
         edit("b", "A()", "B()"),
         [R, X, X, R],
     ),
+    Scenario(
+        "cell_that_reads_the_text_of_another",
+        cells("x = 1", "print(In[1], _i1, len(In))", "print(_i)", "print(x)"),
+        edit("a", "x = 1", "x = 1  # one"),
+        [R, X, X, R],
+    ),
     Scenario("augmented_assignment", cells("t = 1", "t += 1", "print(t)"), same, [R, R, R]),
 ]
 
