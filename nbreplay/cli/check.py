@@ -88,7 +88,7 @@ def _notebook(
     package: bool = False,
 ) -> bool:  # fmt: skip
     from nbreplay.replay.start import NotebookFile
-    from nbreplay.share.check import findings
+    from nbreplay.share.check import findings, strange_addresses
     from nbreplay.share.plan import plan
 
     with opened(notebook, store) as reader:
@@ -98,6 +98,8 @@ def _notebook(
         if accepted:
             found = [f for f in found if f.what != "trust"]
         cells = NotebookFile(notebook).cells() if notebook.is_file() else []
+        if any(f.what == "trust" for f in found):
+            found += strange_addresses(cells)
         planned = plan(reader, cells, notebook.absolute().parent, first=first, accepted=accepted) if cells else None
     found.sort(key=lambda finding: SEVERITIES[finding.severity])
     facts["findings"] = [dataclasses.asdict(finding) for finding in found]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import platform
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,6 +16,7 @@ from nbreplay.files import FileDigests, holds_now
 from nbreplay.fingerprint.packages import version_of
 from nbreplay.records import CellRun, FileState
 from nbreplay.replay.reader import StoreReader
+from nbreplay.replay.start import FileCell
 
 Severity = Literal["blocks", "recompute", "note"]
 
@@ -139,6 +142,42 @@ def _trust(reader: StoreReader) -> Iterator[Finding]:
             severity="recompute",
             remedy="nbreplay unpack FILE --trust, if you trust its sender",
         )
+
+
+_SCHEMES = ("tcp://", "tls://", "ucx://", "ucxx://", "ws://", "wss://")
+_HOST = re.compile(r"[A-Za-z0-9_.-]+:\d{2,5}")
+_CALLS = ("Client", "connect", "get_client", "SSHCluster")
+
+
+def strange_addresses(cells: Sequence[FileCell]) -> Iterator[Finding]:
+    """Yield the addresses in the source of somebody else's *cells*: whoever runs such a cell calls there.
+
+    A scheduler that is called is trusted: it may send code, and gets what the cell has.
+    """
+    for cell in cells:
+        for address in dict.fromkeys(_addresses(cell.source)):
+            yield Finding(
+                what="address",
+                where=f"cell {cell.number}",
+                required="a cluster that you know",
+                found=address,
+                severity="note",
+                remedy="if the cell runs, it connects there; have it make its own cluster, or change the address",
+            )
+
+
+def _addresses(source: str) -> Iterator[str]:
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(_SCHEMES):
+            yield node.value
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) in _CALLS:
+            for given in (*node.args, *(keyword.value for keyword in node.keywords)):
+                if isinstance(given, ast.Constant) and isinstance(given.value, str) and _HOST.fullmatch(given.value):
+                    yield given.value
 
 
 def _differing(reader: StoreReader) -> Iterator[Finding]:

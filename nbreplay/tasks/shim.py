@@ -62,8 +62,10 @@ def look(path: str, packages: tuple[str, ...]) -> dict[str, Any]:
                 versions[name] = str(getattr(__import__(name), "__version__", ""))
             except ImportError:
                 versions[name] = ""
+    blobs = os.path.join(path, "blobs")  # a store of small values has none yet
+    folder = blobs if os.path.isdir(blobs) else path
     return {
         "python": ".".join(platform.python_version_tuple()[:2]),
         "versions": versions,
-        "sees": bool(path) and os.access(os.path.join(path, "blobs"), os.R_OK | os.W_OK | os.X_OK),
+        "sees": bool(path) and os.access(folder, os.R_OK | os.W_OK | os.X_OK),
     }

@@ -28,7 +28,8 @@ from nbreplay.share.pack import Order, pack
 from nbreplay.store import Store
 
 LONG = bool(os.environ.get("NBREPLAY_TEST_LONG"))
-FLIPS = (0x01, 0x80) if LONG else (0x41,)
+pytestmark = pytest.mark.timeout(3600 if LONG else 180)
+FLIPS = (0x01,) if LONG else (0x41,)
 
 
 def places(size, sample):
