@@ -3,10 +3,10 @@
 Cells reach objects by paths through names, containers, instances and arrays, and put what they find elsewhere.
 A boundary is restored in a new namespace and drawn there (``picture``): content, types, order, and who is who.
 
-On another Python, with the test packages and without a kernel of ours (pyproject's extra ``test``, in an environment of its
-own), from the folder of the project::
+On another Python: in an environment of its own with the test packages (pyproject's extra ``test``), from the folder of
+the project, with ``PYTHONPATH=.``::
 
-    PYTHONPATH=. /path/to/python -m pytest tests/unit/serialize tests/unit/namespace tests/property/test_object_graphs.py
+    python -m pytest tests/unit/serialize tests/unit/namespace tests/property/test_object_graphs.py
 """
 
 from __future__ import annotations
