@@ -15,7 +15,7 @@ from typing import Any
 from nbreplay.digest import Digest, combine
 from nbreplay.files import FileDigests, paths, portable, unseen
 from nbreplay.fingerprint.packages import installed
-from nbreplay.kinds import is_a
+from nbreplay.kinds import is_a, module_of
 from nbreplay.records import FileState
 
 
@@ -101,7 +101,7 @@ class LocalModules:
         if is_a(value, ModuleType):
             names: list[Any] = [value.__name__]
         else:
-            names = [getattr(value, "__module__", None), getattr(type(value), "__module__", None)]
+            names = [module_of(value), module_of(type(value))]
         for name in names:
             if name in self._loaded:
                 yield name
