@@ -80,6 +80,26 @@ class Results:
             if value is not RELEASED and self._user_ns.get(name, RELEASED) is value:
                 del self._user_ns[name]
 
+    def recall(self, sources: Mapping[int, str]) -> None:
+        """Let IPython know cells that ran before, by execution count, where this session did not get so far itself.
+
+        The next cell gets the number after them.
+        """
+        history = getattr(self.shell, "history_manager", None)
+        if history is None:
+            return
+        parsed, raw = history.input_hist_parsed, history.input_hist_raw
+        ahead = len(parsed) - self.shell.execution_count  # 1 in a cell that is in the history itself
+        last = max((number for number in sources if number >= len(parsed)), default=0)
+        for number in range(len(parsed), last + 1):
+            source = sources.get(number, "")
+            raw.append(source)
+            parsed.append(self.shell.transform_cell(source).rstrip("\n"))
+            self._user_ns[f"_i{number}"] = source
+        if last:
+            self.shell.execution_count = len(parsed) - ahead
+            history._i00, history._i, history._ii = (*raw[:0:-1], "", "", "")[:3]
+
     def mean(self, names: Iterable[str]) -> set[str]:
         """Return *names* with IPython's names for results replaced by the results they mean."""
         found: set[str] = set()

@@ -379,6 +379,10 @@ class Tracker:
         self._load_at_once()
         return removed
 
+    def recall(self, sources: Mapping[int, str]) -> None:
+        """Let IPython know the cells before a boundary, by execution count; those of this session stay."""
+        self._live.results.recall(sources)
+
     def _load_at_once(self) -> None:
         """Load what is looked for by somebody who does not ask: code in the background, and IPython's automagic."""
         if self.background:

@@ -56,6 +56,11 @@ class NameChange:
     after: str | None
 
 
+def _sources(lineage: Lineage, boundary: str | None) -> dict[int, str]:
+    """Return the text of the cells up to a boundary by execution count."""
+    return {run.execution_count: run.source for run in lineage.chain(boundary) if run.execution_count}
+
+
 def _left(lineage: Lineage, boundary: str | None) -> Iterator[str]:
     """Yield what the runs up to *boundary* did to the process or outside of it that is not brought back."""
     for number, run in lineage.numbered(boundary).items() if boundary is not None else ():
@@ -125,6 +130,7 @@ class Commands:
                 f"a run before cell {number} is not in the store any more; run `nbreplay verify`"
             ) from None
         removed = session.tracker.restore(manifest)
+        session.tracker.recall(_sources(session.lineage, boundary))
         session.boundary = boundary
         engine.started_at_boundary()
         left = tuple(_left(session.lineage, boundary))
