@@ -19,12 +19,21 @@ class Bed:
     """One workload in one size, below *folder*.
 
     Every run has the same folder, ``work``: what a notebook recorded may hold for that place only. A plain run starts
-    from nothing in it, a repeat from a fresh copy of what the audit left.
+    from nothing in it, a repeat from a fresh copy of what the audit left. Where only the values of plain runs are asked
+    for, not their times, *light* has them use workers that are threads of the kernel: no process has to start.
     """
 
     def __init__(
-        self, workload: Workload, size: str, folder: Path, *, seed: int = SEED, told: Told | None = None
+        self,
+        workload: Workload,
+        size: str,
+        folder: Path,
+        *,
+        seed: int = SEED,
+        told: Told | None = None,
+        light: bool = False,
     ) -> None:
+        self.light = light
         self.workload, self.size, self.folder, self.seed, self.told = workload, size, folder, seed, told
         self.work, self.recorded = folder / "work", folder / "recorded"
         folder.mkdir(parents=True, exist_ok=True)
@@ -106,6 +115,9 @@ class Bed:
 
     def _run(self, condition: str, kernel: str, change: Change, place: Path | None = None) -> Run:
         notebook = self.workload.notebook(self.size, self.seed, change.edits)
+        if self.light and kernel == PLAIN:
+            for cell in notebook.cells:
+                cell["source"] = cell["source"].replace("LocalCluster(n_w", "LocalCluster(processes=False, n_w")
         names = () if kernel == PLAIN else self._names.get(change.name, self._names.get("", ()))
         return run(
             condition, (place or self.work) / NOTEBOOK, notebook, kernel, scratch=self.folder,
