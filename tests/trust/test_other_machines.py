@@ -8,8 +8,8 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from conftest import User
 from nbformat.v4 import new_code_cell, new_notebook
+from users import User
 
 from nbreplay.bench.workloads import workload
 
@@ -72,11 +72,11 @@ def test_the_last_cell_alone_is_there_once_its_author_is_accepted(sent, author, 
         assert outputs(stranger.folder / f"{folder}.ipynb")[-1] == expected
 
 
-def test_without_trust_nothing_of_it_is_a_place_to_start_from_and_the_rest_runs(sent, author, stranger):
+def test_without_trust_nothing_of_it_is_a_place_to_start_from_and_the_rest_runs(sent, author, tmp_path):
+    stranger = User("third", tmp_path)
     name, package, last = sent
     expected = outputs(author.folder / name / "nb.ipynb")[-1]
     stranger.command("unpack", package, name)
-    stranger.pickles()
     notebook = f"{name}/workflow/nb.ipynb"
     _, said = stranger.command("repeat", notebook, "--from", last, code=16)
     assert "--trust" in said

@@ -6,6 +6,7 @@ import shutil
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
+from users import User
 
 ACTIVE = "<script>document.title = 'gotcha'</script>"
 CELLS = (
@@ -73,14 +74,15 @@ def test_cells_that_would_be_served_run_and_say_how_to_accept(untrusted):
     assert "cells 1, 2, 3 ran because" in said  # --strict
 
 
-def test_a_store_that_is_copied_is_no_better_and_no_place_to_start_from(package, author, stranger):
-    shutil.copytree(author.folder / "nb.nbreplay", stranger.folder / "copied" / "nb.nbreplay")
-    shutil.copy(author.folder / "nb.ipynb", stranger.folder / "copied")
-    _, said = stranger.command("repeat", "copied/nb.ipynb", "--from", 4, code=16)
+def test_a_store_that_is_copied_is_no_better_and_no_place_to_start_from(package, author, tmp_path):
+    third = User("third", tmp_path)  # nobody of before, whose kernel might still be looking at what it kept
+    shutil.copytree(author.folder / "nb.nbreplay", tmp_path / "copied" / "nb.nbreplay")
+    shutil.copy(author.folder / "nb.ipynb", tmp_path / "copied")
+    _, said = third.command("repeat", "copied/nb.ipynb", "--from", 4, code=16)
     assert len(said.splitlines()) == 1
     assert "--trust" in said
-    assert stranger.marks() == []
-    assert stranger.pickles() == ([], 0)
+    assert third.marks() == []
+    assert third.pickles() == ([], 0)
 
 
 def test_after_it_is_accepted_all_is_served_and_tasks_load_in_workers(package, stranger):
