@@ -55,6 +55,31 @@ STATES = [
         "class B:\n    @property\n    def __class__(self): return int\nbad = B()",
         "print(format(bad) and 0)",
     ),
+    State(
+        "__class__ that raises, in cells that use the object",
+        ROW,
+        [
+            "class B:\n    @property\n    def __class__(self): raise ValueError('class')\n    def __getattr__(self, n): raise ValueError(n)\nbad = B()"
+            + BESIDE,
+            "bad.y = 2\nlist(map(callable, [bad]))",
+        ],
+        "print(bad.y)" + FINE,
+        expected="rebuilt",
+        batch="hostile",
+    ),
+    State(
+        "__getattribute__ that raises, in cells that use the object",
+        ROW,
+        [
+            "class B:\n    def __getattribute__(self, n): raise ValueError(n)\n    def __call__(self): return 2",
+            "bad = B()" + BESIDE,
+            "for _ in range(2):\n    bad()",
+        ],
+        "alias.append(2)\nprint(beside)\nprint(bad())",
+        expected="reported",
+        lost=("bad",),
+        batch="hostile",
+    ),
     kept(
         "__setattr__ and __delattr__ that raise",
         "class B:\n    def __init__(self): self.__dict__['x'] = [1]\n    def __setattr__(self, n, v): raise AttributeError(n)\nbad = B()",
