@@ -28,7 +28,7 @@ lint: $(VENV)/lint.stamp
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-# Notebooks take about 20 minutes on two cores. Their files bench.json, bench.svg and bench.png are left here.
+# Notebooks take about half an hour on two cores. Their files bench.json, bench.svg and bench.png are left here.
 bench: $(VENV)/bench.stamp
 	@for program in $(or $(BENCH),notebooks $(sort $(wildcard benchmarks/*.py))); do \
 	  echo "== $$program"; \
