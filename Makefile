@@ -21,7 +21,7 @@ demo: $(VENV)/demo.stamp
 	@$(BIN)/nbreplay demo $(ARGS)
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/lint.stamp
 	$(BIN)/ruff check

@@ -177,13 +177,21 @@ def specs(tmp_path_factory):
 
 
 def launch(specs, name, cwd, env):
-    manager = KernelManager(kernel_name=name, kernel_spec_manager=specs)
     environ = {k: v for k, v in os.environ.items() if not k.startswith(("NBREPLAY", "JPY_", "PYTEST"))}
-    manager.start_kernel(cwd=str(cwd), env={**environ, **env}, extra_arguments=["--HistoryManager.hist_file=:memory:"])
-    client = manager.blocking_client()
-    client.start_channels()
-    client.wait_for_ready(timeout=TIMEOUT_S)
-    return Kernel(manager, client)
+    options = {"cwd": str(cwd), "env": {**environ, **env}, "extra_arguments": ["--HistoryManager.hist_file=:memory:"]}
+    for left in (2, 1, 0):
+        manager = KernelManager(kernel_name=name, kernel_spec_manager=specs)
+        manager.start_kernel(**options)
+        client = manager.blocking_client()
+        client.start_channels()
+        try:
+            client.wait_for_ready(timeout=TIMEOUT_S)
+        except RuntimeError:  # it died: somebody took a port that was free when the manager looked for one
+            client.stop_channels()
+            if not left:
+                raise
+        else:
+            return Kernel(manager, client)
 
 
 @pytest.fixture(scope="session")

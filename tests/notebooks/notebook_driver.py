@@ -66,18 +66,28 @@ class Kernel:
     """One kernel process in a folder, closed by its ``with``."""
 
     def __init__(self, kind: str, cwd: Path, *, store: Path | None = None, env: dict[str, str] | None = None) -> None:
+        environment = {**os.environ, "PYTHONHASHSEED": "random", **(env or {})}
+        if store is not None:
+            environment["NBREPLAY_STORE"] = str(store)
+        for left in (2, 1, 0):
+            self._start(kind, cwd, environment)
+            try:
+                self.client.wait_for_ready(timeout=60)
+                break
+            except RuntimeError:  # it died: somebody took a port that was free when the manager looked for one
+                self.client.stop_channels()
+                if not left:
+                    raise
+
+    def _start(self, kind: str, cwd: Path, environment: dict[str, str]) -> None:
         self.manager = KernelManager()
         flags = [] if kind == "plain" else ["-P"]
         spec = self.manager.kernel_spec
         assert spec is not None
         spec.argv = [sys.executable, *flags, "-m", MODULES[kind], "-f", "{connection_file}"]
-        environment = {**os.environ, "PYTHONHASHSEED": "random", **(env or {})}
-        if store is not None:
-            environment["NBREPLAY_STORE"] = str(store)
         self.manager.start_kernel(cwd=str(cwd), env=environment)
         self.client = self.manager.blocking_client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
 
     def __enter__(self) -> Kernel:
         return self
