@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.paths import jupyter_runtime_dir
+from jupyter_core.utils import ensure_dir_exists
 
 AUDIT = "nbreplay-audit"
 REPEAT = "nbreplay-repeat"
@@ -16,6 +19,8 @@ PLAIN = "python3"
 
 # Notes: with -P a file beside the notebook cannot shadow a module that the kernel imports at start.
 _MODULES = {AUDIT: "nbreplay.kernels.audit", REPEAT: "nbreplay.kernels.repeat"}
+_FOLDER_MOST = 48
+"""Bytes of the folder's name, so that a socket's fits the 104 that systems allow it: ``/kernel-UUID-ipc-N``."""
 _PLAIN_ARGV = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
 
@@ -43,8 +48,17 @@ class OwnSpecs(KernelSpecManager):
 
 
 def kernel_manager(name: str) -> AsyncKernelManager:
-    """Return a manager for one kernel *name*, not started; its messages are encrypted where that is known how."""
-    options = {"kernel_name": name, "kernel_spec_manager": OwnSpecs()}
+    """Return a manager for one kernel *name*, not started; nobody else on the machine can listen to it.
+
+    It is spoken to through sockets in Jupyter's own folder, if their names are not too long. A port would be looked for
+    first and opened later: somebody may take it meanwhile, a cluster's workers say, and the kernel would not start.
+    """
+    options: dict[str, Any] = {"kernel_name": name, "kernel_spec_manager": OwnSpecs()}
+    folder = jupyter_runtime_dir()
+    if len(os.fsencode(folder)) <= _FOLDER_MOST:
+        ensure_dir_exists(folder, mode=0o700)
+        file = os.path.join(folder, f"kernel-{uuid.uuid4()}")
+        return AsyncKernelManager(transport="ipc", connection_file=f"{file}.json", ip=f"{file}-ipc", **options)
     if "transport_encryption" in AsyncKernelManager.class_trait_names():
         options["transport_encryption"] = "auto"  # without it the kernel warns on stderr, once for each run
     return AsyncKernelManager(**options)

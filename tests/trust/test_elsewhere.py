@@ -11,7 +11,22 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-BARE = "import sys\nsys.modules['nbreplay'] = None\n"
+BARE = """
+import importlib.metadata
+import sys
+
+sys.modules["nbreplay"] = None
+asked = importlib.metadata.version
+
+
+def version(name):
+    if name == "nbreplay":
+        raise importlib.metadata.PackageNotFoundError(name)
+    return asked(name)
+
+
+importlib.metadata.version = version
+"""
 """For the start of an interpreter: NBReplay is not installed, as far as it knows."""
 
 
