@@ -104,8 +104,10 @@ def values(cells):
     return {name: cell["value"] for name, cell in cells.items()}
 
 
-def strict(ran):
-    return {task: count for task, count in ran.items() if task not in LOOSE}
+def strict(ran, cell=""):
+    # The partitions of from_map sum equal columns: such a task runs, or takes what its equal had brought by then.
+    loose = {*LOOSE, "chunk"} if cell == "from_map" else LOOSE
+    return {task: count for task, count in ran.items() if task not in loose}
 
 
 def test_everything_ran_and_nothing_was_refused(recorded):
@@ -139,7 +141,7 @@ def test_what_an_edit_reaches_runs_and_nothing_else(moved, edits):
         must["textfiles"] = {"from_sequence-loud-to-textfiles": 1}
     for name, cell in edited.items():
         wanted = must.get(name, {})
-        assert strict(cell["ran"]) == strict(wanted), (name, cell)
+        assert strict(cell["ran"], name) == strict(wanted, name), (name, cell)
         assert all(cell["ran"].get(task, 0) <= count for task, count in wanted.items()), (name, cell)
     changed = {name for name in must if edited[name]["value"] != first[name]["value"]}
     assert changed >= must.keys() - {"from_map", "rechunk"}
