@@ -31,7 +31,7 @@ _NO_HIDDEN_STATE = frozenset(
         "gzip",
         "hashlib",
     }
-    | {"heapq", "io", "ipaddress", "json", "lzma", "numbers", "sqlite3", "statistics", "string", "struct", "tarfile"}
+    | {"heapq", "io", "ipaddress", "json", "lzma", "numbers", "statistics", "string", "struct", "tarfile"}
     | {"textwrap", "uuid", "zipfile", "zlib", "zoneinfo"}
     | {"torch", "polars", "scipy", "sklearn", "networkx", "sympy", "PIL", "numba"}
 )

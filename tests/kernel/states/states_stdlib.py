@@ -869,7 +869,7 @@ DATABASES = [
             "import sqlite3\ndb = sqlite3.connect(':memory:', isolation_level=None)\ndb.row_factory = sqlite3.Row\nn = db.execute('create table t (a)').rowcount\nn = db.execute('insert into t values (7)').rowcount"
         ],
         "r = db.execute('select a from t').fetchone()\nprint(r['a'], db.isolation_level, db.row_factory)",
-        batch="files",
+        batch="connections",
     ),
     State(
         "a connection in an object and under a name",
@@ -878,7 +878,7 @@ DATABASES = [
             "import sqlite3\nclass Repo:\n    def __init__(self, db): self.db = db\ndb = sqlite3.connect(':memory:')\nrepo = Repo(db)\nn = db.execute('create table t (a)').rowcount"
         ],
         "repo.db.execute('insert into t values (1)')\nprint(db.execute('select * from t').fetchall(), repo.db is db)",
-        batch="files",
+        batch="connections",
     ),
     State(
         "a cursor",
@@ -895,7 +895,7 @@ DATABASES = [
         "database connections",
         ["import sqlite3\ndb = sqlite3.connect(':memory:')\ndb.close()"],
         "try:\n    db.execute('select 1')\nexcept sqlite3.ProgrammingError as e:\n    print('closed')",
-        batch="files",
+        batch="connections",
     ),
     State(
         "a shelf and a dbm",
