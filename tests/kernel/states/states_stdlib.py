@@ -891,6 +891,17 @@ DATABASES = [
         expected="rebuilt",
     ),
     State(
+        "a database in memory that another cell changes through a connection of its own",
+        "database connections",
+        [
+            "import sqlite3\ndb = sqlite3.connect('file:shared?mode=memory&cache=shared', uri=True)\nn = db.execute('create table t (a)').rowcount\ndb.commit()",
+            "import sqlite3\nwith sqlite3.connect('file:shared?mode=memory&cache=shared', uri=True) as other:\n    n = other.execute('insert into t values (5)').rowcount\nother.close()\ndel other",
+        ],
+        "print(db.execute('select * from t').fetchall())",
+        expected="rebuilt",
+        batch="connections",
+    ),
+    State(
         "a closed connection",
         "database connections",
         ["import sqlite3\ndb = sqlite3.connect(':memory:')\ndb.close()"],
