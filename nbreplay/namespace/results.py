@@ -17,6 +17,8 @@ LATEST = ("_", "__", "___")
 
 _INPUTS = re.compile(r"_i{1,3}|_i\d+")
 _NUMBERED = re.compile(r"_\d+")
+_CELLS_MOST = 100_000
+"""Cells that a restore tells IPython of: a record can say any number."""
 
 
 def node_of(number: int | str) -> str:
@@ -90,7 +92,7 @@ class Results:
             return
         parsed, raw = history.input_hist_parsed, history.input_hist_raw
         ahead = len(parsed) - self.shell.execution_count  # 1 in a cell that is in the history itself
-        last = max((number for number in sources if number >= len(parsed)), default=0)
+        last = max((number for number in sources if 0 <= number - len(parsed) < _CELLS_MOST), default=0)
         for number in range(len(parsed), last + 1):
             source = sources.get(number, "")
             raw.append(source)
